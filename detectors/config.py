@@ -1,0 +1,67 @@
+"""What a site decides about detection: limits, silence, persistence, budget and wording."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from streams.events import Severity, WindowKind
+
+
+class LimitRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An absolute limit on a feature; the alert rings when a value passes ``above`` or ``below``."""
+
+    name: str
+    window: WindowKind
+    feature: str
+    above: float | None = None
+    below: float | None = None
+    severity: Severity = Severity.URGENT
+
+
+class CheckInLimit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A limit on an item of a self-report (or on its score, where ``item`` is absent)."""
+
+    name: str
+    instrument: str
+    item: str | None = None
+    at_least: float
+    severity: Severity = Severity.URGENT
+
+
+DEFAULT_LIMITS = (
+    LimitRule(
+        name="heart_rate_resting_high",
+        window=WindowKind.HOUR,
+        feature="heart_rate_resting_bpm",
+        above=130.0,
+    ),
+    LimitRule(
+        name="heart_rate_resting_low",
+        window=WindowKind.HOUR,
+        feature="heart_rate_resting_bpm",
+        below=35.0,
+    ),
+)
+DEFAULT_CHECK_IN_LIMITS = (
+    CheckInLimit(name="phq9_item9", instrument="PHQ-9", item="9", at_least=1.0),
+)
+
+
+class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of detection for one project.
+
+    ``persistence`` is (k, n): k of the last n valid rows; ``refractory_h`` the pause after an
+    episode; ``silence_min_h`` the shortest silence that a DATA alert may speak of (all in hours).
+    ``threshold`` (0..1) overrides the cohort's quantile where given.
+    """
+
+    warm_up_days: Annotated[int, Meta(ge=1)] = 14
+    threshold: float | None = None
+    persistence_days: tuple[int, int] = (2, 3)
+    persistence_hours: tuple[int, int] = (5, 6)
+    refractory_h: float = 168.0
+    silence_min_h: float = 24.0
+    not_worn_min_h: float = 24.0
+    limits: tuple[LimitRule, ...] = DEFAULT_LIMITS
+    check_in_limits: tuple[CheckInLimit, ...] = DEFAULT_CHECK_IN_LIMITS
+    link_template: str | None = None

@@ -19,3 +19,7 @@ class BrokerMismatch(WakelineError):
 
 class SinkUnavailable(WakelineError):
     """Raised when results cannot be stored now, and may be later."""
+
+
+class PartitionsChanged(WakelineError):
+    """Raised when a log was written with another number of partitions than is configured."""

@@ -5,12 +5,14 @@ Imports nothing but msgspec and the standard library; everyone may import it.
 
 from streams.events.envelope import (
     ENVELOPE_BYTES_MAX,
+    ENVELOPE_SCHEMAS,
     ENVELOPE_TYPES,
     INGEST_TOPICS,
     MESSAGE_TYPE,
     RECORDS_MAX,
     TICK_KEY,
     Envelope,
+    EnvelopeHead,
     Tick,
     encode_envelope,
     encode_tick,
@@ -80,6 +82,7 @@ from streams.events.registry import (
 
 __all__ = [
     "ENVELOPE_BYTES_MAX",
+    "ENVELOPE_SCHEMAS",
     "ENVELOPE_TYPES",
     "INGEST_TOPICS",
     "MESSAGE_TYPE",
@@ -108,11 +111,12 @@ __all__ = [
     "DeviceStatus",
     "Direction",
     "Envelope",
+    "EnvelopeHead",
     "FeatureRow",
     "HeartRate",
     "HeartRateVariability",
-    "InteractionState",
     "InterBeatInterval",
+    "InteractionState",
     "Interval",
     "MessageType",
     "MinuteRows",

@@ -4,9 +4,10 @@ One struct per schema is built here, tagged by ``schema``, so that a good messag
 decoded and validated in a single pass.
 """
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired, TypedDict, Unpack, cast
 
 import msgspec
 from msgspec import Meta, Struct
@@ -42,13 +43,13 @@ class Envelope(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=
     records: list[Any]
 
 
-class Tick(
-    Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="tick/1"
-):
+class Tick(Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="tick/1"):
     """The clock in the log: ``time`` (s UTC), and how many ``partitions`` its writer saw."""
 
     time: r.EpochSeconds
-    partitions: Annotated[int, Meta(ge=1, le=100_000)]
+    partitions: Annotated[
+        int, Meta(ge=1, le=100_000, description="Number of partitions of the topic (count).")
+    ]
 
 
 def _envelope_type(schema: str, record: type[Record]) -> type[Envelope]:
@@ -56,7 +57,7 @@ def _envelope_type(schema: str, record: type[Record]) -> type[Envelope]:
         list[record],  # type: ignore[valid-type]  # the type is data here: one per schema
         Meta(min_length=1, max_length=RECORDS_MAX),
     ]
-    return msgspec.defstruct(
+    envelope = msgspec.defstruct(
         f"{record.__name__}Envelope",
         [("records", records)],
         bases=(Envelope,),
@@ -67,6 +68,7 @@ def _envelope_type(schema: str, record: type[Record]) -> type[Envelope]:
         rename="camel",
         omit_defaults=True,
     )
+    return cast("type[Envelope]", envelope)
 
 
 ENVELOPE_TYPES: dict[str, type[Envelope]] = {
@@ -74,31 +76,28 @@ ENVELOPE_TYPES: dict[str, type[Envelope]] = {
 }
 """Schema -> envelope type."""
 
+ENVELOPE_SCHEMAS: dict[type[Envelope], str] = {
+    envelope_type: schema for schema, envelope_type in ENVELOPE_TYPES.items()
+}
+"""Envelope type -> schema."""
+
 MESSAGE_TYPE: Any = reduce(or_, ENVELOPE_TYPES.values(), Tick)
 """Union of everything that may lie on an ingest topic."""
 
 
-def encode_envelope(
-    records: list[Record],
-    schema: str,
-    *,
-    project_id: str,
-    user_id: str,
-    source_id: str,
-    time_received: float,
-    utc_offset: int | None = None,
-) -> bytes:
-    """Encode an envelope as it goes on the wire (UTF-8 JSON), for publishers and importers."""
-    return msgspec.json.encode(
-        ENVELOPE_TYPES[schema](
-            project_id=project_id,
-            user_id=user_id,
-            source_id=source_id,
-            time_received=time_received,
-            utc_offset=utc_offset,
-            records=records,
-        )
-    )
+class EnvelopeHead(TypedDict):
+    """What an envelope says beside its records, for publishers and importers."""
+
+    project_id: str
+    user_id: str
+    source_id: str
+    time_received: float
+    utc_offset: NotRequired[int | None]
+
+
+def encode_envelope(records: Sequence[Record], schema: str, **head: Unpack[EnvelopeHead]) -> bytes:
+    """Encode an envelope as it goes on the wire (UTF-8 JSON)."""
+    return msgspec.json.encode(ENVELOPE_TYPES[schema](records=list(records), **head))
 
 
 def encode_tick(time: float, partitions: int) -> bytes:

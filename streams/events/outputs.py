@@ -21,10 +21,13 @@ class WindowKind(StrEnum):
     DAY = "day"
 
 
-class FeatureRow(Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="feature_row/1"):
+class FeatureRow(
+    Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="feature_row/1"
+):
     """Features of one subject over one window.
 
-    ``start`` and ``end`` are s UTC, ``local_date`` is the subject's. A value that cannot be told
+    ``start`` and ``end`` are s UTC, ``local_date`` is the subject's, ``utc_offset`` the offset in
+    force at the end (s east of UTC). A value that cannot be told
     is absent from ``values``, never 0. ``coverage`` maps a channel to the share (0..1) of its
     valid minutes.
     """
@@ -37,6 +40,7 @@ class FeatureRow(Struct, frozen=True, kw_only=True, rename="camel", tag_field="s
     start: float
     end: float
     local_date: dt.date
+    utc_offset: int = 0
     values: dict[str, float]
     coverage: dict[str, float]
     revision: int = 0
@@ -51,7 +55,9 @@ class MinuteValues(Struct, frozen=True, kw_only=True, rename="camel"):
     values: dict[str, float]
 
 
-class MinuteRows(Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="minute_rows/1"):
+class MinuteRows(
+    Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="minute_rows/1"
+):
     """Minutes of one subject-hour: the changed ones while provisional, all of them once settled."""
 
     user_id: str
@@ -61,6 +67,7 @@ class MinuteRows(Struct, frozen=True, kw_only=True, rename="camel", tag_field="s
     start: float
     end: float
     local_date: dt.date
+    utc_offset: int = 0
     minutes: list[MinuteValues]
     revision: int = 0
     settled: bool = False
@@ -75,7 +82,9 @@ class AnomalyState(StrEnum):
     ANOMALOUS = "ANOMALOUS"
 
 
-class Anomaly(Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="anomaly/1"):
+class Anomaly(
+    Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="anomaly/1"
+):
     """The score (0..1) of one detector for one row, or for one feature of it."""
 
     user_id: str
@@ -182,7 +191,9 @@ class Alert(Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema
     epoch: int = 0
 
 
-class Operation(Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="operation/1"):
+class Operation(
+    Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="operation/1"
+):
     """A figure about the data or the pipeline; ``user_id`` only on data quality.
 
     ``time`` is the in-band clock (s UTC) at which ``values`` held.

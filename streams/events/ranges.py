@@ -26,12 +26,8 @@ UserId = Annotated[
         description="Pseudonym of a subject; never a name, an e-mail or a phone number.",
     ),
 ]
-ProjectId = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Study or site.")
-]
-SourceId = Annotated[
-    str, Meta(min_length=1, max_length=128, description="Device or app instance.")
-]
+ProjectId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Study or site.")]
+SourceId = Annotated[str, Meta(min_length=1, max_length=128, description="Device or app instance.")]
 RecordId = Annotated[
     str,
     Meta(min_length=1, max_length=128, description="The vendor's id, stable over revisions."),

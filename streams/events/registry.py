@@ -26,9 +26,7 @@ class Purpose(StrEnum):
     AUDIT = "AUDIT"
 
 
-class Consent(
-    Struct, frozen=True, kw_only=True, rename={"from_": "from"}, omit_defaults=True
-):
+class Consent(Struct, frozen=True, kw_only=True, rename={"from_": "from"}, omit_defaults=True):
     """Consent to one record type from ``from`` up to, not including, ``until`` (s UTC)."""
 
     purposes: Annotated[list[Purpose], Meta(max_length=3)]

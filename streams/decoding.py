@@ -1,0 +1,210 @@
+"""Bytes of one message to an envelope or a tick; what is bad, and why.
+
+A good message is decoded and validated in a single pass. Only when that fails is the message read
+again record by record, so that one bad record costs nobody else anything.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+from streams.events import (
+    ENVELOPE_BYTES_MAX,
+    ENVELOPE_TYPES,
+    MESSAGE_TYPE,
+    RECORD_TYPES,
+    RECORDS_MAX,
+    Dated,
+    Envelope,
+    HeartRateVariability,
+    Record,
+    Tick,
+    Timed,
+)
+
+FUTURE_S = 300.0
+"""How far ahead of ``timeReceived`` a device's clock may be (s)."""
+
+_EARLIEST_MIDNIGHT_S = 14 * 3_600
+_WHEN_FIELDS = frozenset({"time", "duration", "date", "recordId"})
+_decoder: msgspec.json.Decoder[Tick | Envelope] = msgspec.json.Decoder(MESSAGE_TYPE)
+
+
+class BadRecord(Struct, frozen=True):
+    """One record set aside: its index in the envelope, and why."""
+
+    index: int
+    reason: str
+
+
+class Refused(Struct, frozen=True):
+    """A message that cannot be used at all, and why."""
+
+    reason: str
+
+
+class Partial(Struct, frozen=True):
+    """An envelope of which some records were set aside or absent; ``envelope`` has the rest."""
+
+    envelope: Envelope | None
+    bad: tuple[BadRecord, ...]
+    absent_count: int
+
+
+def decode(value: bytes | None) -> Envelope | Tick | Partial | Refused:
+    """Decode one message of an ingest topic. Never raises on bad input.
+
+    Parameters
+    ----------
+    value
+        The message's bytes.
+
+    Returns
+    -------
+    Envelope or Tick
+        When all of it is good.
+    Partial
+        When single records are bad (out of range, NaN, in the future) or ``null``, which in a
+        vendor's series is absence.
+    Refused
+        When the structure is: empty or oversized, broken JSON, unknown schema or version, bad
+        envelope fields.
+    """
+    if not value:
+        return Refused("empty message")
+    if len(value) > ENVELOPE_BYTES_MAX:
+        return Refused(f"oversized message: more than {ENVELOPE_BYTES_MAX} bytes")
+    try:
+        message = _decoder.decode(value)
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError):
+        return _decode_by_record(value)
+    if type(message) is Tick:
+        return message
+    envelope: Envelope = message  # type: ignore[assignment]  # the union leaves nothing else
+    if _latest_time(envelope.records) > envelope.time_received + FUTURE_S:
+        return _without_future(envelope, [], range(len(envelope.records)), absent_count=0)
+    return envelope
+
+
+def record_time(record: Record) -> float | None:
+    """Event time (s UTC) of a timed record, None for a dated one."""
+    if isinstance(record, Timed):
+        return record.time
+    return record.time if isinstance(record, HeartRateVariability) else None
+
+
+def record_date(record: Record) -> dt.date | None:
+    """Local date of a dated record, None for a timed one."""
+    if isinstance(record, Dated):
+        return record.date
+    return record.date if isinstance(record, HeartRateVariability) else None
+
+
+def _latest_time(records: Sequence[Any]) -> float:
+    """Latest instant of the records, for the check against the future (s UTC)."""
+    if isinstance(records[0], Timed):
+        latest: float = max([record.time for record in records])
+        return latest
+    return max(map(_instant, records))
+
+
+def _instant(record: Record) -> float:
+    time = record_time(record)
+    if time is not None:
+        return time
+    date = record_date(record)
+    if date is None:
+        return 0.0
+    # A date can have begun when it has begun in the easternmost zone.
+    midnight = dt.datetime.combine(date, dt.time(), dt.UTC).timestamp()
+    return midnight - _EARLIEST_MIDNIGHT_S
+
+
+def _without_future(
+    envelope: Envelope, bad: list[BadRecord], indexes: Sequence[int], *, absent_count: int
+) -> Partial:
+    limit = envelope.time_received + FUTURE_S
+    good = []
+    for index, record in zip(indexes, envelope.records, strict=True):
+        if _instant(record) > limit:
+            bad.append(BadRecord(index, "time lies in the future of timeReceived"))
+        else:
+            good.append(record)
+    kept = msgspec.structs.replace(envelope, records=good) if good else None
+    return Partial(kept, tuple(bad), absent_count)
+
+
+def _decode_by_record(value: bytes) -> Partial | Refused:
+    """Decode a message of which something is bad, sparing what is good."""
+    try:
+        # The standard library reads NaN, so that a NaN costs its record only.
+        raw = json.loads(value)
+    except (ValueError, RecursionError):
+        return Refused("broken JSON")
+    if not isinstance(raw, dict):
+        return Refused("not a JSON object")
+    schema = raw.get("schema")
+    if not isinstance(schema, str) or schema not in RECORD_TYPES:
+        return Refused("unknown schema or version")
+    raw_records = raw.get("records")
+    if not isinstance(raw_records, list) or not raw_records:
+        return Refused("empty envelope: no records")
+    if len(raw_records) > RECORDS_MAX:
+        return Refused(f"oversized envelope: more than {RECORDS_MAX} records")
+    good, indexes, bad, absent_count = _convert_records(raw_records, RECORD_TYPES[schema])
+    try:
+        header = msgspec.convert({**raw, "records": []}, _HEADERS[schema])
+    except (msgspec.ValidationError, ValueError) as error:
+        return Refused(f"bad envelope: {error}")
+    if not good:
+        return Partial(None, tuple(bad), absent_count)
+    envelope = ENVELOPE_TYPES[schema](**{**msgspec.structs.asdict(header), "records": good})
+    return _without_future(envelope, bad, indexes, absent_count=absent_count)
+
+
+# The envelope without the rule that it must have records, to judge the other fields alone.
+_HEADERS: dict[str, type[Envelope]] = {
+    schema: cast(
+        "type[Envelope]",
+        msgspec.defstruct(
+            "Header",
+            [("records", list[Any])],
+            bases=(Envelope,),
+            tag_field="schema",
+            tag=schema,
+            frozen=True,
+            kw_only=True,
+            rename="camel",
+        ),
+    )
+    for schema in RECORD_TYPES
+}
+
+
+def _convert_records(
+    raw_records: list[Any], record_type: type[Record]
+) -> tuple[list[Record], list[int], list[BadRecord], int]:
+    good: list[Record] = []
+    indexes: list[int] = []
+    bad: list[BadRecord] = []
+    absent_count = 0
+    for index, raw in enumerate(raw_records):
+        try:
+            good.append(msgspec.convert(raw, record_type))
+            indexes.append(index)
+        except (msgspec.ValidationError, ValueError) as error:
+            if _is_absence(raw):
+                absent_count += 1
+            else:
+                bad.append(BadRecord(index, f"bad record: {error}"))
+    return good, indexes, bad, absent_count
+
+
+def _is_absence(raw: object) -> bool:
+    return isinstance(raw, dict) and any(
+        value is None for name, value in raw.items() if name not in _WHEN_FIELDS
+    )

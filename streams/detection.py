@@ -1,0 +1,240 @@
+"""Detection for one subject: settled rows advance it, unsettled rows are only looked at.
+
+Models and policy learn from settled rows. What is still unsettled is scored with a copy of the
+settled policy, so that nothing is ever un-learned; an alert that a later look does not find again
+is withdrawn, visibly.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from detectors.cohort import Cohort
+from detectors.models import SubjectModels
+from detectors.policy import Policy, PolicyState, RowContext, withdrawn
+
+from detectors.config import DetectionConfig
+from streams.events import (
+    Alert,
+    AlertAction,
+    AlertActionKind,
+    AlertStatus,
+    Anomaly,
+    AnomalyState,
+    CareContext,
+    CareContextEffect,
+    FeatureRow,
+    MoodCheckIn,
+    Output,
+    Record,
+    Subject,
+    WindowKind,
+)
+
+SETTLED_KEPT = 20
+"""Settled alerts of a subject that staff can still act on."""
+
+_STATUS = {
+    AlertActionKind.ACKNOWLEDGE: AlertStatus.ACKNOWLEDGED,
+    AlertActionKind.SNOOZE: AlertStatus.SNOOZED,
+    AlertActionKind.RESOLVE: AlertStatus.RESOLVED,
+}
+_WITHDRAWN_BY = "wakeline"
+
+
+class Detection:
+    """Models, policy, what staff said, and the alerts that are shown, of one subject."""
+
+    __slots__ = (
+        "_actions",
+        "_contexts",
+        "_models",
+        "_policy",
+        "_relearned",
+        "_settled",
+        "_shown",
+        "_state",
+        "_states",
+        "has_news",
+        "judges_minutes",
+    )
+
+    def __init__(self, config: DetectionConfig, cohort: Cohort) -> None:
+        self.has_news = False
+        self.judges_minutes = any(rule.window is WindowKind.MINUTE for rule in config.limits)
+        self._models = SubjectModels(config, cohort)
+        self._policy = Policy(config, cohort)
+        self._state = PolicyState()
+        self._contexts: list[tuple[float, CareContext]] = []
+        self._actions: list[tuple[float, AlertAction]] = []
+        self._relearned: set[str] = set()
+        self._shown: dict[str, Alert] = {}
+        self._settled: dict[str, Alert] = {}
+        self._states: dict[tuple[str, str | None, float, WindowKind], AnomalyState] = {}
+
+    def hear(self, records: Sequence[Record], tick: float) -> None:
+        """Take what staff said; it lies after ``tick`` (s UTC) in its log."""
+        for record in records:
+            if isinstance(record, CareContext):
+                self._contexts = [
+                    held for held in self._contexts if not _stands_for(held[1], record)
+                ]
+                self._contexts.append((tick, record))
+            elif isinstance(record, AlertAction):
+                self._actions.append((tick, record))
+        self.has_news = True
+
+    def check_in(self, records: Sequence[Record], subject: Subject, clock: float) -> list[Output]:
+        """Judge check-ins by the site's limits at once, in no window and however late."""
+        alerts: list[Output] = []
+        for record in records:
+            if isinstance(record, MoodCheckIn):
+                alerts += self._policy.check_in(record, subject, clock)
+        return alerts
+
+    def settle(self, row: FeatureRow, due: float, clock: float) -> list[Output]:
+        """Score a settled row, let the policy take it, then learn it."""
+        outputs: list[Output] = []
+        self._relearn(row, due)
+        anomalies = self._models.score(row)
+        alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
+        self._models.learn(row, anomalies)
+        outputs += anomalies
+        for anomaly in anomalies:
+            self._states.pop(_anomaly_key(anomaly), None)
+        for found in alerts:
+            shown = self._shown.pop(found.alert_id, None) or self._settled.get(found.alert_id)
+            detected_at = found.detected_at if shown is None else shown.detected_at
+            alert = msgspec.structs.replace(found, detected_at=detected_at)
+            self._keep_settled(alert)
+            outputs.append(self._with_status(alert))
+        return outputs
+
+    def view(self, rows: Iterable[FeatureRow], clock: float, *, is_revised: bool) -> list[Output]:
+        """Look at all unsettled rows in their order; say what is new, changed or withdrawn."""
+        outputs: list[Output] = []
+        state = self._state.copy()
+        seen: dict[str, Alert] = {}
+        states: dict[tuple[str, str | None, float, WindowKind], AnomalyState] = {}
+        for row in rows:
+            anomalies = self._models.score(row)
+            for anomaly in anomalies:
+                key = _anomaly_key(anomaly)
+                states[key] = anomaly.state
+                if self._states.get(key) is not anomaly.state:
+                    outputs.append(anomaly)
+            context = self._context(row, clock, clock)
+            for alert in self._policy.step(state, row, anomalies, context):
+                seen[alert.alert_id] = alert
+        self._states = states
+        outputs += self._difference(seen, clock, is_revised=is_revised)
+        self.has_news = False
+        return outputs
+
+    def withdraw_all(self, clock: float) -> list[Output]:
+        """Withdraw every alert that stands, for the subject has withdrawn."""
+        standing = {**self._settled, **self._shown}
+        return [withdrawn(standing[key], "subject", clock) for key in sorted(standing)]
+
+    def _difference(
+        self, seen: dict[str, Alert], clock: float, *, is_revised: bool
+    ) -> list[Output]:
+        outputs: list[Output] = []
+        gone = [self._shown[key] for key in sorted(self._shown) if key not in seen]
+        gone = [alert for alert in gone if alert.alert_id not in self._settled]
+        for alert_id in sorted(seen):
+            alert = seen[alert_id]
+            old = self._shown.get(alert_id) or self._settled.get(alert_id)
+            if old is not None:
+                alert = msgspec.structs.replace(
+                    alert, detected_at=old.detected_at, continues=old.continues
+                )
+            else:
+                alert = msgspec.structs.replace(alert, continues=_continued(alert, gone))
+            seen[alert_id] = alert
+            if old is None or self.has_news or not _is_same(old, alert):
+                outputs.append(self._with_status(alert))
+        reason = "data" if is_revised else "learned"
+        outputs += [withdrawn(alert, reason, clock) for alert in gone]
+        self._shown = seen
+        return outputs
+
+    def _keep_settled(self, alert: Alert) -> None:
+        self._settled.pop(alert.alert_id, None)
+        self._settled[alert.alert_id] = alert
+        while len(self._settled) > SETTLED_KEPT:
+            del self._settled[next(iter(self._settled))]
+
+    def _with_status(self, alert: Alert) -> Alert:
+        """Let what staff did show on an alert; one that continues another inherits it."""
+        ids = {alert.alert_id, alert.continues}
+        for _, action in self._actions:
+            if action.alert_id not in ids:
+                continue
+            status = _STATUS.get(action.action)
+            if action.action is AlertActionKind.ASSIGN:
+                alert = msgspec.structs.replace(alert, owner=action.by)
+            elif status is not None:
+                alert = msgspec.structs.replace(
+                    alert, status=status, status_at=action.at, status_by=action.by
+                )
+        return alert
+
+    def _context(self, row: FeatureRow, due: float, clock: float) -> RowContext:
+        muted = any(
+            after < due
+            and context.effect is CareContextEffect.MUTE
+            and context.from_ < row.end
+            and (context.until is None or context.until > row.start)
+            for after, context in self._contexts
+        )
+        return RowContext(
+            detected_at=clock,
+            muted=muted,
+            snoozed_rules=self._snoozed(row, due),
+            relearned=bool(self._relearned),
+        )
+
+    def _snoozed(self, row: FeatureRow, due: float) -> frozenset[str]:
+        # A settled row must not know of alerts that were only ever shown.
+        known = self._settled if row.settled else {**self._settled, **self._shown}
+        rules = {alert_id: alert.rule for alert_id, alert in known.items()}
+        return frozenset(
+            rules[action.alert_id]
+            for after, action in self._actions
+            if after < due
+            and action.action is AlertActionKind.SNOOZE
+            and action.alert_id in rules
+            and action.at < row.end <= (action.until or action.at)
+        )
+
+    def _relearn(self, row: FeatureRow, due: float) -> None:
+        """Start the baseline anew at the first settled row after staff asked for it."""
+        for after, context in self._contexts:
+            if context.effect is not CareContextEffect.RELEARN or after >= due:
+                continue
+            identity = f"{context.record_id}|{context.from_}"
+            if context.from_ <= row.start and identity not in self._relearned:
+                self._relearned.add(identity)
+                self._models.relearn()
+
+
+def _anomaly_key(anomaly: Anomaly) -> tuple[str, str | None, float, WindowKind]:
+    return anomaly.detector, anomaly.feature, anomaly.start, anomaly.window
+
+
+def _stands_for(held: CareContext, record: CareContext) -> bool:
+    return record.record_id is not None and held.record_id == record.record_id
+
+
+def _continued(alert: Alert, gone: Sequence[Alert]) -> str | None:
+    """The alert that rang for the same thing under another id, if there is one."""
+    for old in gone:
+        if (old.kind, old.rule) == (alert.kind, alert.rule):
+            return old.alert_id
+    return None
+
+
+def _is_same(old: Alert, new: Alert) -> bool:
+    return msgspec.structs.replace(old, revision=0, settled=False) == msgspec.structs.replace(
+        new, revision=0, settled=False
+    )

@@ -1,0 +1,189 @@
+"""What a feature may read: the evidence of one subject through one window.
+
+A window reads nothing timed at or after its end; open episodes are cut there. So whatever a topic
+has sent ahead of the others cannot show in a row.
+"""
+
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from streams.events import Record, WindowKind
+from streams.evidence import Evidence
+from streams.grid import BEATS, HEART, STEPS
+from streams.localtime import date_of_index
+from streams.timeline import bit_array
+
+REST_LOOKBACK_MIN = 12
+"""Minutes without steps after which a heart rate counts as resting (Bogu & Snyder 2021)."""
+
+Values = dict[str, float]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+class Bounds(Struct, frozen=True):
+    """A window: minutes since the epoch, the date it is keyed by, the zone without devices."""
+
+    kind: WindowKind
+    start: int
+    stop: int
+    date: int
+    zone: str
+
+
+class HeartMinutes(Struct, frozen=True):
+    """Heart rate per minute, arrays of the window's length; 0 beats/min where ``valid`` is not."""
+
+    valid: Bools
+    mean_bpm: Floats
+    min_bpm: Floats
+    max_bpm: Floats
+
+
+class StepMinutes(Struct, frozen=True):
+    """Steps per minute from ``REST_LOOKBACK_MIN`` before the window; ``known``: was it told."""
+
+    known: Bools
+    steps: NDArray[Any]
+
+
+class BeatMinutes(Struct, frozen=True):
+    """Differences of successive beats per minute: how many, and their squares summed (ms2)."""
+
+    count: NDArray[Any]
+    squares_ms2: NDArray[Any]
+
+
+class Window:
+    """The evidence of one subject between ``start`` and ``stop`` (minutes since the epoch)."""
+
+    def __init__(self, bounds: Bounds, evidence: Evidence) -> None:
+        self.bounds = bounds
+        self.start = bounds.start
+        self.stop = bounds.stop
+        self.start_s = bounds.start * 60.0
+        self.stop_s = bounds.stop * 60.0
+        self.length = bounds.stop - bounds.start
+        self.evidence = evidence
+        self.found: dict[str, Any] = {}
+
+    @cached_property
+    def heart(self) -> HeartMinutes | None:
+        """Heart rate of the window's minutes, None when there is none."""
+        arrays = self.evidence.grid.channel(self.start, self.stop, HEART)
+        if arrays is None:
+            return None
+        _, count, total, low, high = arrays
+        valid = count > 0
+        if not valid.any():
+            return None
+        mean = np.zeros(self.length)
+        np.divide(total, count * 10.0, out=mean, where=valid)
+        return HeartMinutes(valid, mean, low / 10.0, high / 10.0)
+
+    @cached_property
+    def steps(self) -> StepMinutes | None:
+        """Steps of the window's minutes and the ``REST_LOOKBACK_MIN`` before, None without any."""
+        arrays = self.evidence.grid.channel(self.start - REST_LOOKBACK_MIN, self.stop, STEPS)
+        return None if arrays is None else StepMinutes(arrays[0] > 0, arrays[1])
+
+    @cached_property
+    def beats(self) -> BeatMinutes | None:
+        """Differences of successive beats of the window's minutes, None when there are none."""
+        arrays = self.evidence.grid.channel(self.start, self.stop, BEATS)
+        return None if arrays is None else BeatMinutes(arrays[1], arrays[2])
+
+    @cached_property
+    def still(self) -> Bools:
+        """Minutes without steps, in themselves and the ``REST_LOOKBACK_MIN`` before; known ones."""
+        if self.steps is None:
+            return np.zeros(self.length, dtype=bool)
+        quiet = (self.steps.known & (self.steps.steps == 0)).astype(np.int64)
+        total = np.concatenate(([0], np.cumsum(quiet)))
+        span = REST_LOOKBACK_MIN + 1
+        still: Bools = (total[span:] - total[:-span]) == span
+        return still
+
+    def records(self, schema: str, lookback_days: int = 2) -> list[tuple[tuple[int, str], Record]]:
+        """Single records of a type that begin at most ``lookback_days`` before the window."""
+        first = self.start // 1_440 - lookback_days
+        return list(self.evidence.listed.read(schema, first, self.stop // 1_440))
+
+    def dated(self, schema: str) -> Record | None:
+        """The dated record of the window's date from the source that goes first, None if none."""
+        date = self.bounds.date
+        for _, record in self.evidence.listed.read(schema, date, date):
+            if getattr(record, "date", None) == date_of_index(date):
+                return record
+        return None
+
+    def alive(self, source: tuple[int, str]) -> Bools:
+        """Minutes in which a source is known to have lived, from its signs of life."""
+        device = self.evidence.devices.get(source)
+        bits = device.alive.between(self.start, self.stop) if device is not None else 0
+        return bit_array(bits, self.length)
+
+    @cached_property
+    def local_clock(self) -> NDArray[np.int64]:
+        """Local clock of each minute, counted from the midnight that begins the window's date."""
+        offsets, zone = self.evidence.offsets, self.bounds.zone
+        minutes = np.arange(self.start, self.stop, dtype=np.int64) - self.bounds.date * 1_440
+        constant = offsets.is_constant(self.start, self.stop, zone)
+        if constant is not None:
+            return minutes + constant
+        told = [offsets.at(minute, zone) for minute in range(self.start, self.stop)]
+        return minutes + np.array(told, dtype=np.int64)
+
+    def local_minutes(self, time_s: float) -> float:
+        """Local clock at ``time_s`` as minutes from the midnight that begins the window's date."""
+        offset = self.evidence.offsets.at(int(time_s // 60), self.bounds.zone)
+        return (time_s - self.bounds.date * 86_400.0) / 60.0 + offset
+
+    def mask_between(self, start_s: float, stop_s: float) -> Bools:
+        """Minutes that lie wholly between two instants (s UTC)."""
+        minutes = np.arange(self.start, self.stop)
+        inside: Bools = (minutes * 60.0 >= start_s) & ((minutes + 1) * 60.0 <= stop_s)
+        return inside
+
+
+FeatureFunction = Callable[[Window], Values]
+T = TypeVar("T")
+
+
+def once_per_window(function: Callable[[Window], T]) -> Callable[[Window], T]:
+    """Compute a function of a window once, for several features ask for the same thing."""
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def remembered(window: Window) -> T:
+        if name not in window.found:
+            window.found[name] = function(window)
+        return cast("T", window.found[name])
+
+    return remembered
+
+
+class Feature(Struct, frozen=True):
+    """A function of a window, the windows it is computed for, and the names it may give."""
+
+    function: FeatureFunction
+    windows: frozenset[WindowKind]
+
+
+FEATURES: list[Feature] = []
+"""Every declared feature, in the order of their modules' names."""
+
+
+def feature(*windows: WindowKind) -> Callable[[FeatureFunction], FeatureFunction]:
+    """Declare a function of a window as a feature of the given kinds of window."""
+
+    def register(function: FeatureFunction) -> FeatureFunction:
+        FEATURES.append(Feature(function, frozenset(windows)))
+        return function
+
+    return register

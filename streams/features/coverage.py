@@ -1,0 +1,78 @@
+"""Coverage: the share of a window's minutes for which a channel is known (0..1).
+
+Not worn is not calm, and no data is not zero: coverage is a signal of its own.
+"""
+
+from functools import reduce
+
+import numpy as np
+
+from streams.features.base import Bools, Values, Window, once_per_window
+from streams.features.sleep import asleep_minutes
+from streams.timeline import bit_array
+
+WEAR_LOOKBACK_MIN = 1_440
+"""How far back the last word on wearing is looked for (min)."""
+
+
+def coverage(window: Window) -> Values:
+    """Coverage per channel.
+
+    ``heart_rate``, ``inter_beat_interval``: minutes with a sample. ``steps``: minutes a source
+    told, zero included. ``sleep``: minutes told to be asleep. ``phone``: minutes in which a phone
+    gave signs of life (`device_status`), never its events, for an unused phone and a killed app
+    look alike; absent while no phone is known. ``worn``: minutes on the wrist, absent while no
+    device tells.
+    """
+    told: Values = {
+        "heart_rate": _share(None if window.heart is None else window.heart.valid),
+        "inter_beat_interval": _share(None if window.beats is None else window.beats.count > 0),
+        "steps": _share(None if window.steps is None else window.steps.known[-window.length :]),
+        "sleep": _share(asleep_minutes(window)),
+    }
+    phone = phone_alive(window)
+    if phone is not None:
+        told["phone"] = _share(phone)
+    worn = worn_minutes(window)
+    if worn is not None:
+        told["worn"] = _share(worn)
+    return told
+
+
+def phone_sources(window: Window) -> list[tuple[int, str]]:
+    """Phones that have told anything before the window's end, the first to go first."""
+    phones = window.evidence.phones
+    return [source for source in sorted(phones) if phones[source].first_s < window.stop_s]
+
+
+@once_per_window
+def phone_alive(window: Window) -> Bools | None:
+    """Minutes in which any phone lived; None when no phone ever gave a sign of life."""
+    known = [source for source in phone_sources(window) if source in window.evidence.devices]
+    if not known:
+        return None
+    return reduce(np.logical_or, [window.alive(source) for source in known])
+
+
+def worn_minutes(window: Window) -> Bools | None:
+    """Minutes on the wrist: the last word holds while its source lives; None if none tells."""
+    first = window.start - WEAR_LOOKBACK_MIN
+    length = window.stop - first
+    worn: Bools | None = None
+    for source in sorted(window.evidence.devices):
+        device = window.evidence.devices[source]
+        on = bit_array(device.on_wrist.between(first, window.stop), length)
+        off = bit_array(device.off_wrist.between(first, window.stop), length)
+        if not (on.any() or off.any()):
+            continue
+        last = np.maximum.accumulate(np.where(on | off, np.arange(length), -1))
+        is_on = (last >= 0) & on[last] & ~off[last]
+        mask = is_on[-window.length :] & window.alive(source)
+        worn = mask if worn is None else worn | mask
+    return worn
+
+
+def _share(minutes: Bools | None) -> float:
+    if minutes is None or minutes.size == 0:
+        return 0.0
+    return float(np.count_nonzero(minutes)) / minutes.size

@@ -1,0 +1,182 @@
+"""Phone use: screen time, unlocks, first and last use.
+
+A screen is on from SCREEN_ON (or UNLOCKED) until STANDBY, LOCKED or SHUTDOWN. An episode of more
+than six hours is a lost event, not use, and is left out (RAPIDS' default).
+"""
+
+from bisect import bisect_left
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from streams.events import InteractionState, PhoneUsageSummary, WindowKind
+from streams.evidence import STATES, PhoneLog
+from streams.features.base import Floats, Values, Window, feature, once_per_window
+from streams.features.coverage import phone_alive, phone_sources
+from streams.features.sleep import main_sleep
+
+EPISODE_MAX_S = 6 * 3_600.0
+"""Longest screen episode that counts as use (s)."""
+
+COVERAGE_MIN = 0.6
+"""Share of the window in which the phone must have lived for its silence to mean anything."""
+
+_ON = frozenset({InteractionState.SCREEN_ON, InteractionState.UNLOCKED})
+_OFF = frozenset(
+    {
+        InteractionState.STANDBY,
+        InteractionState.LOCKED,
+        InteractionState.SHUTDOWN,
+        InteractionState.BOOTED,
+    }
+)
+
+
+class PhoneUse(Struct, frozen=True):
+    """Use per minute of the window, arrays of its length, and when it was used (s UTC)."""
+
+    screen_s: Floats
+    unlocks: NDArray[np.int64]
+    uses_s: tuple[float, ...]
+
+
+@once_per_window
+def phone_use(window: Window) -> PhoneUse | None:
+    """Use of the phone; None when nothing can be told.
+
+    Of several phones one wins per minute: the first in order that lived or was used in it.
+    """
+    sources = phone_sources(window)
+    screen = np.zeros(window.length)
+    unlocks = np.zeros(window.length, dtype=np.int64)
+    taken = np.zeros(window.length, dtype=bool)
+    uses: list[float] = []
+    for source in sources:
+        own = _use_of(window, window.evidence.phones[source])
+        has = window.alive(source) | (own.screen_s > 0.0) | (own.unlocks > 0)
+        free = has & ~taken
+        screen[free] = own.screen_s[free]
+        unlocks[free] = own.unlocks[free]
+        uses += [use for use in own.uses_s if free[int(use // 60) - window.start]]
+        taken |= has
+    if not _is_told(window, bool(uses) or bool(screen.any())):
+        return None
+    return PhoneUse(screen, unlocks, tuple(sorted(uses)))
+
+
+@feature(WindowKind.HOUR, WindowKind.DAY)
+def phone_features(window: Window) -> Values:
+    """``screen_min`` (minutes with the screen on) and ``unlock_count`` of the window.
+
+    Given when the phone lived for 60 % of the window; where no phone sends signs of life, when it
+    was used at all, for then a zero could not be told from a loss. Else a phone's own totals of
+    intervals that lie within the window.
+    """
+    use = phone_use(window)
+    if use is None:
+        return _from_summaries(window)
+    return {
+        "screen_min": float(use.screen_s.sum()) / 60.0,
+        "unlock_count": float(use.unlocks.sum()),
+    }
+
+
+@feature(WindowKind.DAY)
+def use_times(window: Window) -> Values:
+    """``first_use_min`` and ``last_use_min``: local clock of the first and last use of the day.
+
+    Minutes from local midnight; absent on a day without use.
+    """
+    use = phone_use(window)
+    if use is None or not use.uses_s:
+        return {}
+    return {
+        "first_use_min": window.local_minutes(use.uses_s[0]),
+        "last_use_min": window.local_minutes(use.uses_s[-1]),
+    }
+
+
+@feature(WindowKind.NIGHT)
+def phone_at_night(window: Window) -> Values:
+    """``screen_min`` and ``unlock_count`` within the main sleep, else 00:00 to 05:59 local time."""
+    use = phone_use(window)
+    if use is None:
+        return {}
+    sleep = main_sleep(window)
+    if sleep is not None:
+        within = window.mask_between(sleep.start_s, sleep.end_s)
+    else:
+        within = (window.local_clock >= 0) & (window.local_clock < 6 * 60)
+    return {
+        "screen_min": float(use.screen_s[within].sum()) / 60.0,
+        "unlock_count": float(use.unlocks[within].sum()),
+    }
+
+
+def _is_told(window: Window, is_used: bool) -> bool:
+    alive = phone_alive(window)
+    if alive is None:
+        return is_used
+    return float(np.count_nonzero(alive)) >= COVERAGE_MIN * window.length
+
+
+def _use_of(window: Window, log: PhoneLog) -> PhoneUse:
+    first = bisect_left(log.times, window.start_s - EPISODE_MAX_S)
+    last = bisect_left(log.times, window.stop_s)
+    edges: list[float] = []
+    uses: list[float] = []
+    unlocks = np.zeros(window.length, dtype=np.int64)
+    on_since: float | None = None
+    for time, code in zip(log.times[first:last], log.codes[first:last], strict=True):
+        state = STATES[code]
+        if time >= window.start_s and state in _ON:
+            uses.append(time)
+            unlocks[int(time // 60) - window.start] += state is InteractionState.UNLOCKED
+        if state in _ON and on_since is None:
+            on_since = time
+        elif state in _OFF and on_since is not None:
+            edges += _episode(window, on_since, time)
+            on_since = None
+    if on_since is not None:
+        edges += _episode(window, on_since, window.stop_s)
+    return PhoneUse(_seconds_per_minute(window, edges), unlocks, tuple(uses))
+
+
+def _episode(window: Window, start_s: float, stop_s: float) -> list[float]:
+    """Edges of an episode within the window, from its start (s); none for a lost event."""
+    if stop_s - start_s > EPISODE_MAX_S or stop_s <= window.start_s:
+        return []
+    return [max(start_s - window.start_s, 0.0), stop_s - window.start_s]
+
+
+def _seconds_per_minute(window: Window, edges: list[float]) -> Floats:
+    """Seconds of each minute that lie between an odd and the next even edge."""
+    if not edges:
+        return np.zeros(window.length)
+    lengths = np.array(edges[1::2]) - np.array(edges[0::2])
+    total = np.repeat(np.concatenate(([0.0], np.cumsum(lengths))), 2)[1:-1]
+    minutes = np.arange(window.length + 1) * 60.0
+    return np.diff(np.interp(minutes, edges, total))
+
+
+def _from_summaries(window: Window) -> Values:
+    chosen: tuple[int, str] | None = None
+    unlocks: list[int] = []
+    screen: list[float] = []
+    for source, record in window.records("phone_usage_summary/1", lookback_days=0):
+        if not isinstance(record, PhoneUsageSummary) or chosen not in (None, source):
+            continue
+        if record.time < window.start_s or record.time + record.duration > window.stop_s:
+            continue
+        chosen = source
+        if record.unlocks is not None:
+            unlocks.append(record.unlocks)
+        if record.unlock_duration is not None:
+            screen.append(record.unlock_duration)
+    values: Values = {}
+    if unlocks:
+        values["unlock_count"] = float(sum(unlocks))
+    if screen:
+        values["screen_min"] = sum(screen) / 60.0
+    return values

@@ -1,0 +1,153 @@
+"""Episodes, stages, dated records and other single records of one subject, beside the grid.
+
+(source, type, ``recordId`` or time) keeps one record: the one with the larger ``timeReceived``,
+then the later in the log, wholly. Records are kept encoded, by type, source and date.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from streams.decoding import record_date, record_time
+from streams.events import RECORD_TYPES, Record
+from streams.localtime import date_end_s, date_index
+
+Source = tuple[int, str]
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """One record as kept: when it was received (s UTC), and its bytes."""
+
+    received: float
+    record: msgspec.Raw
+
+
+class Placed(Struct, frozen=True):
+    """What adding a record did: from when on windows may read otherwise (s UTC), or nothing."""
+
+    changed_from_s: float | None
+    is_late: bool = False
+
+
+_encoder = msgspec.msgpack.Encoder()
+_entries_decoder = msgspec.msgpack.Decoder(list[Entry])
+_record_decoders = {
+    schema: msgspec.msgpack.Decoder(record_type) for schema, record_type in RECORD_TYPES.items()
+}
+
+
+REVISION_HORIZON_S = 5 * 86_400
+"""A record that began this long (s) before what is late is not revised any more."""
+
+
+def record_start_s(record: Record) -> float:
+    """Where a record begins (s UTC); of a dated one the last minute of its date on Earth."""
+    time = record_time(record)
+    if time is not None:
+        return time
+    date = record_date(record)
+    return float(date_end_s(date_index(date)) - 60) if date is not None else 0.0
+
+
+def _day_of(record: Record) -> int:
+    time = record_time(record)
+    if time is not None:
+        return int(time // 86_400)
+    date = record_date(record)
+    return date_index(date) if date is not None else 0
+
+
+def _identity(record: Record) -> str | float:
+    return record.record_id if record.record_id is not None else record_start_s(record)
+
+
+class Listed:
+    """The single records of one subject that unsettled windows may still read."""
+
+    __slots__ = ("_days",)
+
+    def __init__(self) -> None:
+        # schema -> source -> day since the epoch -> encoded entries
+        self._days: dict[str, dict[Source, dict[int, bytes]]] = {}
+
+    def add(
+        self, schema: str, source: Source, record: Record, *, received: float, cutoff_s: float
+    ) -> Placed:
+        """Add a record, or let it revise the one it stands for.
+
+        ``cutoff_s``: what begins before it is late; a revision of a record that begins before it
+        is late too, for windows have settled on what it would take back.
+        """
+        days = self._days.setdefault(schema, {}).setdefault(source, {})
+        # What is forgotten depends on other topics, so what may be found must not: hence the
+        # horizon, which lies inside what `forget_before` keeps.
+        old, old_day = _find(schema, days, record, cutoff_s - REVISION_HORIZON_S)
+        starts = [record_start_s(record)]
+        if old is not None and old_day is not None:
+            old_record = _record_decoders[schema].decode(old.record)
+            if received < old.received or (received == old.received and old_record == record):
+                return Placed(None)
+            starts.append(record_start_s(old_record))
+            if min(starts) < cutoff_s:
+                return Placed(None, is_late=True)
+            _remove(days, old_day, old)
+        day = _day_of(record)
+        entries = _entries_decoder.decode(days[day]) if day in days else []
+        entries.append(Entry(received, msgspec.Raw(_encoder.encode(record))))
+        days[day] = _encoder.encode(entries)
+        return Placed(min(starts))
+
+    def read(self, schema: str, first_day: int, last_day: int) -> Iterator[tuple[Source, Record]]:
+        """Records of a type that begin on the given days (since the epoch, both included).
+
+        Sources come in the order of their priority, records in the order of their beginning.
+        """
+        decode = _record_decoders[schema].decode
+        by_source = self._days.get(schema, {})
+        for source in sorted(by_source):
+            days = by_source[source]
+            records = [
+                decode(entry.record)
+                for day in sorted(days)
+                if first_day <= day <= last_day
+                for entry in _entries_decoder.decode(days[day])
+            ]
+            records.sort(key=lambda record: (record_start_s(record), str(_identity(record))))
+            for record in records:
+                yield source, record
+
+    def forget_before(self, day: int) -> None:
+        """Drop the records that begin before a day (since the epoch)."""
+        for schema in list(self._days):
+            for source in list(self._days[schema]):
+                days = self._days[schema][source]
+                for old in [key for key in days if key < day]:
+                    del days[old]
+                if not days:
+                    del self._days[schema][source]
+            if not self._days[schema]:
+                del self._days[schema]
+
+
+def _find(
+    schema: str, days: dict[int, bytes], record: Record, horizon_s: float
+) -> tuple[Entry | None, int | None]:
+    """The entry that stands for the same thing; a vendor may have moved it to another day."""
+    identity = _identity(record)
+    decode = _record_decoders[schema].decode
+    places = sorted(days) if record.record_id is not None else [_day_of(record)]
+    for day in places:
+        for entry in _entries_decoder.decode(days[day]) if day in days else []:
+            held = decode(entry.record)
+            if _identity(held) == identity and record_start_s(held) >= horizon_s:
+                return entry, day
+    return None, None
+
+
+def _remove(days: dict[int, bytes], day: int, entry: Entry) -> None:
+    rest = [other for other in _entries_decoder.decode(days[day]) if other != entry]
+    if rest:
+        days[day] = _encoder.encode(rest)
+    else:
+        del days[day]

@@ -1,0 +1,144 @@
+"""Local time of a subject: offsets as the devices told them, dates, and where days begin.
+
+Time zones come from the pinned ``tzdata`` package, not from the machine, so that a replay on
+another machine finds the same midnights.
+"""
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Callable
+from functools import lru_cache
+
+from streams.timeline import Timeline
+
+zoneinfo.reset_tzpath(to=())
+
+OFFSET_VALID_MIN = 1_440
+"""How long what a device said of its offset holds (min)."""
+
+_EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
+_DAY_MIN = 1_440
+_OFFSET_MAX_MIN = 840
+_OFFSET_MIN_MIN = -720
+LATEST_DATE_END_S = 12 * 3_600
+"""A date ends everywhere 12 h after its midnight in UTC (s)."""
+
+OffsetAt = Callable[[int], int]
+"""Minute since the epoch -> offset in force there (min east of UTC)."""
+
+
+@lru_cache(maxsize=64)
+def is_time_zone(name: str) -> bool:
+    """Whether ``name`` is a time zone of the IANA database."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=65_536)
+def zone_offset_min(name: str, quarter_hour: int) -> int:
+    """Offset of a zone (min east of UTC) in a quarter of an hour counted from the epoch."""
+    instant = dt.datetime.fromtimestamp(quarter_hour * 900, dt.UTC)
+    offset = instant.astimezone(zoneinfo.ZoneInfo(name)).utcoffset()
+    return round(offset.total_seconds() / 60) if offset is not None else 0
+
+
+def date_index(date: dt.date) -> int:
+    """Days from the epoch to a date."""
+    return date.toordinal() - _EPOCH_ORDINAL
+
+
+def date_of_index(index: int) -> dt.date:
+    """The date that lies ``index`` days after the epoch."""
+    return dt.date.fromordinal(index + _EPOCH_ORDINAL)
+
+
+def date_end_s(index: int) -> int:
+    """When a date has ended everywhere on Earth (at UTC-12), s UTC."""
+    return (index + 1) * 86_400 + LATEST_DATE_END_S
+
+
+class OffsetLog:
+    """What each source said of its offset, minute by minute; order of arrival does not matter."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[int, str], dict[int, Timeline]] = {}
+
+    def add(self, source: tuple[int, str], offset_min: int, minutes: list[int]) -> None:
+        """Record that a source (priority, id) said ``offset_min`` in these minutes."""
+        timeline = self._said.setdefault(source, {}).setdefault(offset_min, Timeline())
+        for minute in minutes:
+            timeline.add(minute, minute + 1)
+
+    def at(self, minute: int, zone: str) -> int:
+        """Offset (min) in force at a minute: the newest of the last 24 h, else the zone's.
+
+        The source that goes first and said anything decides; of two offsets in one minute the
+        larger one does.
+        """
+        for source in sorted(self._said):
+            newest: tuple[int, int] | None = None
+            for offset_min, timeline in self._said[source].items():
+                last = timeline.last_before(minute)
+                if last is not None and last >= minute - OFFSET_VALID_MIN:
+                    newest = max(newest or (last, offset_min), (last, offset_min))
+            if newest is not None:
+                return newest[1]
+        return zone_offset_min(zone, minute // 15)
+
+    def is_constant(self, start: int, stop: int, zone: str) -> int | None:
+        """The one offset that may be in force in a stretch of minutes, None if several may."""
+        seen = {
+            offset_min
+            for offsets in self._said.values()
+            for offset_min, timeline in offsets.items()
+            if timeline.between(start - OFFSET_VALID_MIN, stop)
+        }
+        seen.add(zone_offset_min(zone, start // 15))
+        seen.add(zone_offset_min(zone, stop // 15))
+        return seen.pop() if len(seen) == 1 else None
+
+    def forget_before(self, minute: int) -> None:
+        """Drop what was said too early to hold at ``minute`` or later."""
+        for source in list(self._said):
+            offsets = self._said[source]
+            for offset_min in list(offsets):
+                offsets[offset_min].forget_before(minute - OFFSET_VALID_MIN)
+                if not offsets[offset_min]:
+                    del offsets[offset_min]
+            if not offsets:
+                del self._said[source]
+
+
+def first_reached(date: int, clock_min: int, *, not_before: int, log: OffsetLog, zone: str) -> int:
+    """The first minute at which the local clock has reached ``clock_min`` of a date.
+
+    Parameters
+    ----------
+    date
+        Days since the epoch.
+    clock_min
+        Local clock time, minutes after midnight (0 for the start of a day).
+    not_before
+        Where the window before began (minutes since the epoch); it cannot end earlier.
+
+    Returns
+    -------
+    int
+        Minutes since the epoch. A day on which the clock goes back reaches its midnight once,
+        the first time; one that a flight skips ends where it begins.
+    """
+    local = date * _DAY_MIN + clock_min
+    earliest = max(local - _OFFSET_MAX_MIN, not_before)
+    latest = max(local - _OFFSET_MIN_MIN, earliest)
+    constant = log.is_constant(earliest, latest, zone)
+    if constant is not None:
+        return max(local - constant, not_before)
+    for minute in range(earliest, latest):
+        if minute + log.at(minute, zone) >= local:
+            return minute
+    return latest

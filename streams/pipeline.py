@@ -1,0 +1,367 @@
+"""One partition number: order, holding, the gate, ticks and subjects. The whole path in one place.
+
+Messages of each topic are taken in the order of their log. What cannot be judged yet, and what
+lies behind it, waits in a queue of its topic; so does a topic whose clock runs too far ahead.
+"""
+
+import heapq
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+import msgspec
+from detectors.cohort import Cohort
+
+from streams.clock import Clocks
+from streams.config import PipelineConfig
+from streams.decoding import decode
+from streams.detection import Detection
+from streams.errors import PartitionsChanged
+from streams.events import (
+    ENVELOPE_SCHEMAS,
+    INGEST_TOPICS,
+    SCHEMA_OF_TYPE,
+    TICK_KEY,
+    TOPIC_OF_SCHEMA,
+    AlertAction,
+    CareContext,
+    DeadLetter,
+    Envelope,
+    MoodCheckIn,
+    Operation,
+    Output,
+    Subject,
+    Tick,
+)
+from streams.gate import Bare, LogRecord, admit, envelope_of, fault_of, may_keep
+from streams.listed import record_start_s
+from streams.registry import Change, Enrolment, Registry
+from streams.subject import SubjectState, Terms
+
+SUBJECTS_TOPIC = TOPIC_OF_SCHEMA[SCHEMA_OF_TYPE[Subject]]
+_CARE_TOPICS = frozenset(TOPIC_OF_SCHEMA[SCHEMA_OF_TYPE[t]] for t in (CareContext, AlertAction))
+_CHECK_IN = SCHEMA_OF_TYPE[MoodCheckIn]
+
+
+Person = tuple[str, int]
+"""A subject's id and the generation of the enrolment."""
+
+
+class PartitionPipeline:
+    """The pure pipeline of one partition number.
+
+    Parameters
+    ----------
+    partition
+        The partition number, of all ingest topics alike.
+    config
+        Configuration; settled results are a function of it.
+    partition_of
+        The partition number that a ``userId`` belongs to.
+    cohort
+        What the cohort lends: priors and thresholds.
+    epoch
+        Offset of the owner's fence; carried by every row, anomaly and alert.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        config: PipelineConfig,
+        *,
+        partition_of: Callable[[str], int],
+        cohort: Cohort,
+        epoch: int = 0,
+    ) -> None:
+        self.partition = partition
+        self.counts: Counter[str] = Counter()
+        self._config = config
+        self._partition_of = partition_of
+        self._cohort = cohort
+        self._epoch = epoch
+        self._clocks = Clocks(INGEST_TOPICS)
+        self._registry = Registry()
+        self._queues: dict[str, deque[LogRecord]] = {topic: deque() for topic in INGEST_TOPICS}
+        self._people: dict[Person, SubjectState] = {}
+        self._wakes: list[tuple[float, Person]] = []
+        self._dirty: set[Person] = set()
+        self._withdrawals: list[tuple[float, Person]] = []
+        self._taken: dict[str, int] = {}
+        self._next_wake: dict[Person, float] = {}
+
+    @property
+    def clock(self) -> float:
+        """The minimum clock (s UTC); minus infinity before every topic has had a tick."""
+        return self._clocks.minimum
+
+    @property
+    def blocked(self) -> frozenset[str]:
+        """Topics to pause: something of theirs waits, or they run too far ahead."""
+        return frozenset(
+            topic
+            for topic, queue in self._queues.items()
+            if queue or self._clocks.leads(topic, self._config.skew_s)
+        )
+
+    def safe_offset(self, topic: str) -> int | None:
+        """First offset of a topic that is not yet part of the state; None before any."""
+        queue = self._queues[topic]
+        if queue:
+            return queue[0].offset
+        taken = self._taken.get(topic)
+        return None if taken is None else taken + 1
+
+    def process(self, topic: str, records: Sequence[LogRecord]) -> list[Output]:
+        """Take messages of one topic in the order of their log; give what follows from them."""
+        outputs: list[Output] = []
+        queue = self._queues[topic]
+        if queue:
+            queue.extend(records)
+        else:
+            taken = self._take_run(topic, records, outputs)
+            queue.extend(records[taken:])
+        if any(self._queues.values()):
+            self._drain(outputs)
+        return outputs
+
+    def _drain(self, outputs: list[Output]) -> None:
+        """Take what has waited, until nothing moves any more."""
+        has_moved = True
+        while has_moved:
+            has_moved = False
+            for topic, queue in self._queues.items():
+                while queue and self._can_take(topic, queue[0], outputs):
+                    queue.popleft()
+                    has_moved = True
+
+    def _take_run(self, topic: str, records: Sequence[LogRecord], outputs: list[Output]) -> int:
+        for index, record in enumerate(records):
+            if not self._can_take(topic, record, outputs):
+                return index
+        return len(records)
+
+    def _can_take(self, topic: str, record: LogRecord, outputs: list[Output]) -> bool:
+        """Take one message if it is its turn; False if it has to wait."""
+        clocks = self._clocks
+        if clocks.leads(topic, self._config.skew_s):
+            return False
+        if record.key == TICK_KEY:
+            self._take_tick(topic, record, outputs)
+        elif topic == SUBJECTS_TOPIC:
+            self._take_registration(record, outputs)
+        elif clocks[SUBJECTS_TOPIC] <= clocks[topic]:
+            return False
+        else:
+            self._take_event(topic, record, outputs)
+        self._taken[topic] = record.offset
+        return True
+
+    def _take_tick(self, topic: str, record: LogRecord, outputs: list[Output]) -> None:
+        tick = decode(record.value)
+        if type(tick) is not Tick:
+            self._refuse(topic, Bare(record.offset), "not a tick under the key of ticks", outputs)
+            return
+        if tick.partitions != self._config.partitions:
+            raise PartitionsChanged(
+                f"the log was written with {tick.partitions} partitions, and "
+                f"{self._config.partitions} are configured: set the number of partitions to "
+                f"{tick.partitions}, or publish the recording into new topics"
+            )
+        previous = self._clocks[topic]
+        has_moved = self._clocks.advance(topic, tick.time)
+        if topic == SUBJECTS_TOPIC and self._clocks[topic] > previous:
+            for change in self._registry.tick():
+                self._enrol(change, tick.time)
+        if has_moved:
+            self._advance(outputs)
+
+    def _take_registration(self, record: LogRecord, outputs: list[Output]) -> None:
+        message = decode(record.value)
+        reason, bad = fault_of(SUBJECTS_TOPIC, record, message)
+        if reason is not None:
+            self._refuse(SUBJECTS_TOPIC, record, reason, outputs)
+            return
+        envelope = envelope_of(message)
+        for entry in bad:
+            self._refuse(SUBJECTS_TOPIC, record, entry.reason, outputs, index=entry.index)
+        if envelope is None:
+            return
+        for subject in envelope.records:
+            fault = self._register(subject, envelope)
+            if fault is not None:
+                self._refuse(SUBJECTS_TOPIC, record, fault, outputs)
+
+    def _register(self, subject: Subject, envelope: Envelope) -> str | None:
+        if subject.user_id != envelope.user_id:
+            return "userId of the record is not the envelope's"
+        if self._partition_of(subject.user_id) != self.partition:
+            return "wrong partition for this userId"
+        return self._registry.update(subject, self._clocks[SUBJECTS_TOPIC])
+
+    def _enrol(self, change: Change, tick: float) -> None:
+        """Let a change of the registry take effect, at the tick that made it visible."""
+        enrolment = change.enrolment
+        person = change.user_id, enrolment.generation
+        if enrolment.is_withdrawn:
+            if person in self._people:
+                self._withdrawals.append((tick, person))
+            return
+        state = self._people.get(person)
+        if state is not None:
+            state.change(enrolment)
+            self._dirty.add(person)
+            return
+        user_id, generation = person
+        self._people[person] = SubjectState(
+            enrolment,
+            tick,
+            Detection(self._config.detection, self._cohort),
+            Terms(
+                self._config,
+                lambda due: self._registry.before(user_id, due, generation),
+                self._epoch,
+            ),
+        )
+        self._wake(person, tick)
+
+    def _take_event(self, topic: str, record: LogRecord, outputs: list[Output]) -> None:
+        message = decode(record.value)
+        reason, bad = fault_of(topic, record, message)
+        envelope = envelope_of(message)
+        user_id = envelope.user_id if envelope is not None else (record.key or b"").decode("latin1")
+        enrolment = self._registry.at(user_id, self._clocks[topic])
+        if enrolment is None and reason is None and self._partition_of(user_id) != self.partition:
+            reason = "wrong partition for this userId"
+        if reason is not None or bad:
+            # Payload of people without consent is kept nowhere, the dead-letter topic included.
+            kept = record if may_keep(topic, envelope, enrolment) else Bare(record.offset)
+            if reason is not None:
+                self._refuse(topic, kept, reason, outputs)
+            for fault in bad:
+                self._refuse(topic, kept, fault.reason, outputs, index=fault.index)
+        if reason is not None or envelope is None:
+            return
+        if enrolment is None or enrolment.is_withdrawn:
+            self.counts["refused_not_enrolled"] += len(envelope.records)
+            return
+        self._take_envelope(topic, envelope, enrolment, outputs)
+
+    def _take_envelope(
+        self, topic: str, envelope: Envelope, enrolment: Enrolment, outputs: list[Output]
+    ) -> None:
+        person = envelope.user_id, enrolment.generation
+        state = self._people[person]
+        if topic in _CARE_TOPICS:
+            state.detection.hear(envelope.records, self._clocks[topic])
+            self._dirty.add(person)
+            return
+        schema = ENVELOPE_SCHEMAS[type(envelope)]
+        admitted = admit(envelope, schema, enrolment)
+        self.counts["refused_no_consent"] += len(envelope.records) - len(admitted.records)
+        if not admitted.records:
+            return
+        if schema == _CHECK_IN:
+            clock = self._clocks[topic]
+            outputs += state.detection.check_in(admitted.records, enrolment.subject, clock)
+        cutoff_s = self._cutoff(topic)
+        on_time = admitted.records
+        if admitted.first_s < cutoff_s:
+            on_time = [entry for entry in on_time if record_start_s(entry) >= cutoff_s]
+            self.counts["late"] += len(admitted.records) - len(on_time)
+        state.evidence.add_received(envelope.time_received, cutoff_s)
+        if not on_time:
+            return
+        if len(on_time) != len(envelope.records):
+            envelope = msgspec.structs.replace(envelope, records=on_time)
+        source = enrolment.source(envelope.source_id).priority, envelope.source_id
+        self._add(person, schema, envelope, source=source, cutoff_s=cutoff_s)
+
+    def _add(
+        self,
+        person: Person,
+        schema: str,
+        envelope: Envelope,
+        *,
+        source: tuple[int, str],
+        cutoff_s: float,
+    ) -> None:
+        state = self._people[person]
+        added = state.add(schema, envelope, source, cutoff_s)
+        self.counts["records"] += len(envelope.records) - added.late_count
+        self.counts["late"] += added.late_count
+        if added.changed_from_s is not None:
+            self._wake(person, added.changed_from_s + 60.0 + self._config.lateness_s)
+        if state.is_dirty:
+            self._dirty.add(person)
+
+    def _cutoff(self, topic: str) -> float:
+        """What begins before this instant (s UTC) is late on a topic."""
+        clock = self._clocks[topic]
+        if clock == -math.inf:
+            return clock
+        return math.floor((clock - self._config.lateness_s) / 60.0) * 60.0
+
+    def _wake(self, person: Person, instant: float) -> None:
+        """See to it that a subject is brought up to date once the clock reaches ``instant``."""
+        if instant < self._next_wake.get(person, math.inf):
+            self._next_wake[person] = instant
+            heapq.heappush(self._wakes, (instant, person))
+
+    def _advance(self, outputs: list[Output]) -> None:
+        """Bring everybody up to the minimum clock whom it concerns."""
+        clock = self._clocks.minimum
+        self._withdraw(clock, outputs)
+        due = {person for person in self._dirty if person in self._people}
+        self._dirty.clear()
+        while self._wakes and self._wakes[0][0] <= clock:
+            instant, person = heapq.heappop(self._wakes)
+            if self._next_wake.get(person) == instant:
+                due.add(person)
+        for person in sorted(due):
+            state = self._people[person]
+            outputs += state.advance(clock)
+            self._next_wake.pop(person, None)
+            self._wake(person, state.next_wake(clock))
+        self._registry.forget_before(clock)
+        figures = {name: float(count) for name, count in sorted(self.counts.items())}
+        outputs.append(
+            Operation(
+                name="clock",
+                partition=self.partition,
+                time=clock,
+                values=figures,
+                epoch=self._epoch,
+            )
+        )
+
+    def _withdraw(self, clock: float, outputs: list[Output]) -> None:
+        """Settle what was due by a withdrawal, then drop everything held of that enrolment."""
+        reached = sorted(entry for entry in self._withdrawals if entry[0] <= clock)
+        self._withdrawals = [entry for entry in self._withdrawals if entry[0] > clock]
+        for instant, person in reached:
+            state = self._people.pop(person)
+            outputs += state.settle(instant)
+            outputs += state.detection.withdraw_all(instant)
+            self._next_wake.pop(person, None)
+
+    def _refuse(
+        self,
+        topic: str,
+        record: LogRecord,
+        reason: str,
+        outputs: list[Output],
+        *,
+        index: int | None = None,
+    ) -> None:
+        self.counts["dead_letters"] += 1
+        outputs.append(
+            DeadLetter(
+                topic=topic,
+                partition=self.partition,
+                offset=record.offset,
+                reason=reason,
+                key=record.key,
+                value=record.value,
+                index=index,
+            )
+        )

@@ -1,0 +1,144 @@
+"""Rows of one subject: the values and coverage of a window, as they are said to the world."""
+
+import msgspec
+from msgspec import Struct
+
+from streams.events import FeatureRow, MinuteRows, Subject, WindowKind
+from streams.evidence import Evidence
+from streams.features import compute
+from streams.features.base import Bounds, Values, Window
+from streams.features.heart_rate import minute_values
+from streams.localtime import date_of_index
+from streams.timeline import Timeline
+
+SYNC_GAPS_MAX = 28
+"""Days on which something arrived that the usual time between uploads is taken from."""
+
+SYNC_GAPS_MIN = 7
+"""Fewest such days before there is a usual time."""
+
+SYNC_QUANTILE = 0.9
+"""Share of days on which the longest time between uploads was no longer than usual."""
+
+
+class Shown(Struct, frozen=True, array_like=True):
+    """A provisional row as it was last said."""
+
+    bounds: Bounds
+    utc_offset: int
+    values: Values
+    coverage: Values
+    revision: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Shown)
+
+
+def pack_shown(shown: Shown) -> bytes:
+    """Keep a shown row small: there are a hundred of them for every subject."""
+    return _encode(shown)
+
+
+def unpack_shown(packed: bytes) -> Shown:
+    """Give back what ``pack_shown`` made small."""
+    return _decoder.decode(packed)
+
+
+class SyncGaps(Struct):
+    """Longest times between uploads (h) of the last days on which something arrived."""
+
+    hours: list[int] = []
+
+    def usual_h(self) -> float | None:
+        """The usual longest time between uploads (h); None before a week of such days."""
+        if len(self.hours) < SYNC_GAPS_MIN:
+            return None
+        ordered = sorted(self.hours)
+        return float(ordered[int(SYNC_QUANTILE * (len(ordered) - 1))])
+
+    def settle_day(self, bounds: Bounds, received_hours: Timeline) -> None:
+        """Take in a settled day: the longest time without an upload that ended on it."""
+        longest = 0
+        hour: int | None = received_hours.first_from(-(-bounds.start // 60))
+        while hour is not None and hour * 60 < bounds.stop:
+            previous = received_hours.last_before(hour)
+            if previous is not None:
+                longest = max(longest, hour - previous)
+            hour = received_hours.first_from(hour + 1)
+        if longest:
+            self.hours = [*self.hours[-SYNC_GAPS_MAX + 1 :], longest]
+
+
+def compute_shown(bounds: Bounds, evidence: Evidence, extra: Values, revision: int) -> Shown:
+    """Compute a window's row; ``extra`` values are told by the subject's history."""
+    values, coverage = compute(Window(bounds, evidence))
+    values.update(extra)
+    offset_min = evidence.offsets.at(bounds.stop, bounds.zone)
+    return Shown(bounds, offset_min * 60, values, coverage, revision)
+
+
+def feature_row(
+    shown: Shown, user_id: str, subject: Subject, *, epoch: int, settled: bool = False
+) -> FeatureRow:
+    """The public row of a window."""
+    bounds = shown.bounds
+    return FeatureRow(
+        user_id=user_id,
+        project_id=subject.project_id,
+        care_team=subject.care_team,
+        status=subject.status,
+        window=bounds.kind,
+        start=bounds.start * 60.0,
+        end=bounds.stop * 60.0,
+        local_date=date_of_index(bounds.date),
+        utc_offset=shown.utc_offset,
+        values=dict(sorted(shown.values.items())),
+        coverage=dict(sorted(shown.coverage.items())),
+        revision=shown.revision,
+        settled=settled,
+        epoch=epoch,
+    )
+
+
+def minute_rows(
+    row: FeatureRow, bounds: Bounds, evidence: Evidence, only: int | None
+) -> MinuteRows | None:
+    """Minutes of an hour in one message; ``only`` are the bits of the minutes to say, None: all.
+
+    None when there is no such minute with a value.
+    """
+    minutes = minute_values(Window(bounds, evidence))
+    if only is not None:
+        minutes = [m for m in minutes if only >> (int(m.start // 60) - bounds.start) & 1]
+    if not minutes:
+        return None
+    return MinuteRows(
+        user_id=row.user_id,
+        project_id=row.project_id,
+        care_team=row.care_team,
+        status=row.status,
+        start=row.start,
+        end=row.end,
+        local_date=row.local_date,
+        utc_offset=row.utc_offset,
+        minutes=minutes,
+        revision=row.revision,
+        settled=row.settled,
+        epoch=row.epoch,
+    )
+
+
+def rows_of_minutes(row: FeatureRow, rows: MinuteRows) -> list[FeatureRow]:
+    """Each minute as a row of its own, for limits that a site sets on minutes."""
+    return [
+        msgspec.structs.replace(
+            row,
+            window=WindowKind.MINUTE,
+            start=minute.start,
+            end=minute.start + 60.0,
+            values=minute.values,
+            coverage={},
+        )
+        for minute in rows.minutes
+    ]

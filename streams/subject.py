@@ -1,0 +1,306 @@
+"""One subject: takes in evidence, shows provisional rows, settles them in order, runs detection.
+
+A subject's results depend on nothing but its own records, the registry and the clock, so that
+subjects can be processed in any order and on any number of workers.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+
+from streams.config import PipelineConfig
+from streams.detection import Detection
+from streams.events import Envelope, FeatureRow, Output, Subject, WindowKind
+from streams.evidence import Added, Evidence
+from streams.features.base import Bounds, Values, Window
+from streams.features.sleep import sleeps
+from streams.listed import Source
+from streams.registry import Enrolment
+from streams.rows import (
+    Shown,
+    SyncGaps,
+    compute_shown,
+    feature_row,
+    minute_rows,
+    pack_shown,
+    rows_of_minutes,
+    unpack_shown,
+)
+from streams.windows import Windows, due_s, settling_order
+
+EnrolmentAt = Callable[[float], Enrolment | None]
+"""Due instant (s UTC) -> what the registry held of this subject at its first tick at or past it."""
+
+_DATE_KINDS = (WindowKind.NIGHT, WindowKind.DAY)
+_NEVER = 10**9
+
+
+class Terms(Struct, frozen=True):
+    """What a subject is told by its partition: settings, the registry's history, the epoch."""
+
+    config: PipelineConfig
+    registered: EnrolmentAt
+    epoch: int
+
+
+class SubjectState:
+    """State of one enrolment of one subject."""
+
+    __slots__ = (
+        "_config",
+        "_dirty_date",
+        "_dirty_from_s",
+        "_early",
+        "_epoch",
+        "_gaps",
+        "_has_new_sleep",
+        "_registered",
+        "_shown",
+        "_shown_until_s",
+        "_windows",
+        "current",
+        "detection",
+        "evidence",
+        "user_id",
+    )
+
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        enrolled_s: float,
+        detection: Detection,
+        terms: Terms,
+    ) -> None:
+        self.user_id = enrolment.subject.user_id
+        self.current: Subject = enrolment.subject
+        self.detection = detection
+        self.evidence = Evidence()
+        self._config = terms.config
+        self._epoch = terms.epoch
+        self._registered = terms.registered
+        self._windows = Windows(self.evidence, enrolled_s)
+        self._gaps = SyncGaps()
+        self._shown: dict[tuple[WindowKind, int], bytes] = {}
+        self._early: set[int] = set()
+        self._shown_until_s = -math.inf
+        self._dirty_from_s = math.inf
+        self._dirty_date = _NEVER
+        self._has_new_sleep = False
+
+    def add(self, schema: str, envelope: Envelope, source: Source, cutoff_s: float) -> Added:
+        """Merge an envelope of which no record is late; rows follow at the next tick."""
+        added = self.evidence.add(schema, envelope, source, cutoff_s)
+        if added.changed_from_s is not None:
+            self._dirty_from_s = min(self._dirty_from_s, added.changed_from_s)
+        if added.changed_date is not None:
+            self._dirty_date = min(self._dirty_date, added.changed_date)
+        if schema == "sleep_episode/1":
+            self._has_new_sleep = True
+        return added
+
+    def change(self, enrolment: Enrolment) -> None:
+        """Take a change of the registry: zone, team or status may show in every unsettled row."""
+        self.current = enrolment.subject
+        self.detection.has_news = True
+        self._dirty_from_s = -math.inf
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something came in that a row already shown may have to follow."""
+        return (
+            self._dirty_from_s < self._shown_until_s
+            or self._dirty_date < _NEVER
+            or self._has_new_sleep
+            or self.detection.has_news
+        )
+
+    def advance(self, clock: float) -> list[Output]:
+        """Bring rows, scores and alerts up to the minimum clock (s UTC)."""
+        outputs = self.settle(clock)
+        has_settled = bool(outputs)
+        shown, is_revised = self._show(clock)
+        outputs += shown
+        if has_settled or shown or self.detection.has_news:
+            outputs += self.detection.view(self._shown_rows(), clock, is_revised=is_revised)
+        if has_settled:
+            self._forget(clock)
+        return outputs
+
+    def next_wake(self, clock: float) -> float:
+        """The next instant (s UTC) at which a window ends or settles."""
+        grace = self._config.grace_s
+        instants = [(math.floor((clock - grace) / 3_600.0) + 1) * 3_600.0 + grace]
+        hour = self._windows.next_hour(self._windows.frontier.hour, self.current)
+        if hour is not None:
+            instants.append(due_s(hour, self._config.lateness_s))
+        for kind in _DATE_KINDS:
+            first = self._windows.next_of_date(kind, self.current)
+            instants.append(due_s(first, self._config.lateness_s))
+            for bounds in self._dates(kind):
+                if bounds.stop * 60.0 + grace > clock:
+                    instants.append(bounds.stop * 60.0 + grace)
+                    break
+        return min(instant for instant in instants if instant > clock)
+
+    def settle(self, clock: float) -> list[Output]:
+        """Settle every window that is due by ``clock``, in their order."""
+        outputs: list[Output] = []
+        while (due := self._next_due(clock)) is not None:
+            bounds, subject, due_instant = due
+            self._windows.settle(bounds)
+            packed = self._shown.pop(_key(bounds), None)
+            if bounds.kind is WindowKind.HOUR or self._windows.has_row(bounds):
+                revision = unpack_shown(packed).revision + 1 if packed is not None else 0
+                shown = compute_shown(bounds, self.evidence, self._extra(bounds), revision)
+                row = feature_row(shown, self.user_id, subject, settled=True, epoch=self._epoch)
+                outputs += self._settle_minutes(row, bounds, due_instant)
+                outputs.append(row)
+                outputs += self.detection.settle(row, due_instant, clock)
+            if bounds.kind is WindowKind.HOUR:
+                self.evidence.grid.finish(bounds.start // 60)
+            elif bounds.kind is WindowKind.DAY:
+                self._gaps.settle_day(bounds, self.evidence.received_hours)
+        return outputs
+
+    def _settle_minutes(self, row: FeatureRow, bounds: Bounds, due_instant: float) -> list[Output]:
+        if bounds.kind is not WindowKind.HOUR:
+            return []
+        minutes = minute_rows(row, bounds, self.evidence, None)
+        if minutes is None:
+            return []
+        outputs: list[Output] = [minutes]
+        if self.detection.judges_minutes:
+            for minute in rows_of_minutes(row, minutes):
+                outputs += self.detection.settle(minute, due_instant, due_instant)
+        return outputs
+
+    def _next_due(self, clock: float) -> tuple[Bounds, Subject, float] | None:
+        lateness = self._config.lateness_s
+        found: list[tuple[tuple[float, int, int], Bounds, Subject, float]] = []
+        hour = self._windows.next_hour(self._windows.frontier.hour, self.current)
+        if hour is not None and due_s(hour, lateness) <= clock:
+            due = due_s(hour, lateness)
+            subject = self._subject_at(due)
+            again = self._windows.next_hour(hour.start // 60, subject) or hour
+            found.append((settling_order(again, due), again, subject, due))
+        for kind in _DATE_KINDS:
+            date = self._windows.first_date(kind, self.current)
+            due = due_s(Bounds(kind, 0, 0, date, ""), lateness)
+            if due <= clock:
+                subject = self._subject_at(due)
+                bounds = self._windows.next_of_date(kind, subject)
+                found.append((settling_order(bounds, due), bounds, subject, due))
+        if not found:
+            return None
+        _, bounds, subject, due = min(found, key=lambda candidate: candidate[0])
+        return bounds, subject, due
+
+    def _subject_at(self, due: float) -> Subject:
+        enrolment = self._registered(due)
+        return self.current if enrolment is None else enrolment.subject
+
+    def _extra(self, bounds: Bounds) -> Values:
+        if bounds.kind is WindowKind.NIGHT:
+            return {}
+        extra = {"silence_h": self._windows.silence_h(bounds)}
+        usual_h = self._gaps.usual_h()
+        if bounds.kind is WindowKind.DAY and usual_h is not None:
+            extra["sync_gap_usual_h"] = usual_h
+        return extra
+
+    def _show(self, clock: float) -> tuple[list[Output], bool]:
+        """Say the rows of windows that have ended, and those that data has changed, once."""
+        outputs: list[Output] = []
+        is_revised = False
+        for bounds in self._ended(clock):
+            packed = self._shown.get(_key(bounds))
+            is_early = bounds.stop * 60.0 + self._config.grace_s > clock
+            if packed is not None and not self._is_touched(bounds) and not self._was_early(bounds):
+                continue
+            if is_early:
+                self._early.add(bounds.date)
+            else:
+                self._shown_until_s = max(self._shown_until_s, bounds.stop * 60.0)
+            old = unpack_shown(packed) if packed is not None else None
+            revision = old.revision + 1 if old is not None else 0
+            new = compute_shown(bounds, self.evidence, self._extra(bounds), revision)
+            row = feature_row(new, self.user_id, self.current, epoch=self._epoch)
+            if bounds.kind is WindowKind.HOUR:
+                outputs += self._show_minutes(row, bounds, is_new=old is None)
+            if old is not None and _is_same(old, new):
+                continue
+            is_revised |= old is not None
+            self._shown[_key(bounds)] = pack_shown(new)
+            outputs.append(row)
+        self._dirty_from_s, self._dirty_date, self._has_new_sleep = math.inf, _NEVER, False
+        return outputs, is_revised
+
+    def _show_minutes(self, row: FeatureRow, bounds: Bounds, *, is_new: bool) -> list[Output]:
+        self.evidence.grid.pack(bounds.start // 60)
+        touched = self.evidence.touched_minutes.between(bounds.start, bounds.stop)
+        if not (is_new or touched):
+            return []
+        self.evidence.touched_minutes.remove(bounds.start, bounds.stop)
+        minutes = minute_rows(row, bounds, self.evidence, None if is_new else touched)
+        return [] if minutes is None else [minutes]
+
+    def _is_touched(self, bounds: Bounds) -> bool:
+        if bounds.stop * 60.0 > self._dirty_from_s:
+            return True
+        return bounds.kind is not WindowKind.HOUR and bounds.date >= self._dirty_date
+
+    def _ended(self, clock: float) -> Iterator[Bounds]:
+        """Unsettled windows that have ended, hours first."""
+        grace = self._config.grace_s
+        hour = self._windows.next_hour(self._windows.frontier.hour, self.current)
+        while hour is not None and hour.stop * 60.0 + grace <= clock:
+            yield hour
+            hour = self._windows.next_hour(hour.stop // 60, self.current)
+        for kind in _DATE_KINDS:
+            for bounds in self._dates(kind):
+                if bounds.stop * 60.0 + grace > clock:
+                    if not self._ends_early(bounds, clock):
+                        break
+                    yield bounds
+                    break
+                if self._windows.has_row(bounds):
+                    yield bounds
+
+    def _was_early(self, bounds: Bounds) -> bool:
+        if bounds.kind is not WindowKind.NIGHT or bounds.date not in self._early:
+            return False
+        self._early.discard(bounds.date)
+        return True
+
+    def _ends_early(self, bounds: Bounds, clock: float) -> bool:
+        """Whether a night may be told before its end, for its main sleep is over."""
+        if bounds.kind is not WindowKind.NIGHT or not self._has_new_sleep:
+            return False
+        return any(sleep.end_s <= clock for sleep in sleeps(Window(bounds, self.evidence)))
+
+    def _dates(self, kind: WindowKind) -> Iterator[Bounds]:
+        bounds = self._windows.next_of_date(kind, self.current)
+        while True:
+            yield bounds
+            bounds = self._windows.of_date(kind, bounds.date + 1, bounds.stop, self.current)
+
+    def _shown_rows(self) -> list[FeatureRow]:
+        lateness = self._config.lateness_s
+        shown = [unpack_shown(packed) for packed in self._shown.values()]
+        shown.sort(key=lambda row: settling_order(row.bounds, due_s(row.bounds, lateness)))
+        return [feature_row(row, self.user_id, self.current, epoch=self._epoch) for row in shown]
+
+    def _forget(self, clock: float) -> None:
+        oldest = self._windows.oldest_minute()
+        if oldest is not None:
+            # Hours may lie behind dates only by the lateness of a date's end.
+            self.evidence.forget_before(min(oldest, int((clock - self._config.lateness_s) // 60)))
+
+
+def _key(bounds: Bounds) -> tuple[WindowKind, int]:
+    return bounds.kind, bounds.start // 60 if bounds.kind is WindowKind.HOUR else bounds.date
+
+
+def _is_same(old: Shown, new: Shown) -> bool:
+    return (old.bounds, old.values, old.coverage) == (new.bounds, new.values, new.coverage)

@@ -1,0 +1,157 @@
+"""The windows of one subject in the order in which they settle.
+
+Hours are aligned to UTC; nights and days are keyed by the local date and follow one another without
+a gap, each beginning where the one before ended.
+"""
+
+from msgspec import Struct
+
+from streams.events import Subject, WindowKind, local_time_minutes
+from streams.evidence import Evidence
+from streams.features.base import Bounds
+from streams.localtime import date_end_s, first_reached
+
+HOUR_ROWS_DAYS = 7
+"""Days after the last hour with data for which silent hours still have rows."""
+
+_ORDER = {kind: place for place, kind in enumerate(WindowKind)}
+_ABSENT = -(10**12)
+
+
+class Frontier(Struct):
+    """First windows that have not settled: hour index, and date with start minute of the rest."""
+
+    hour: int | None = None
+    night: int = 0
+    night_start: int = 0
+    day: int = 0
+    day_start: int = 0
+
+
+def settling_order(bounds: Bounds, due_s: float) -> tuple[float, int, int]:
+    """Key by which windows settle: due instant, then end, then kind."""
+    return due_s, bounds.stop, _ORDER[bounds.kind]
+
+
+def due_s(bounds: Bounds, lateness_s: float) -> float:
+    """When a window settles (s UTC): its end, or its date's end on all of Earth, + lateness."""
+    if bounds.kind in (WindowKind.NIGHT, WindowKind.DAY):
+        return date_end_s(bounds.date) + lateness_s
+    return bounds.stop * 60.0 + lateness_s
+
+
+class Windows:
+    """Finds the bounds of a subject's windows from what the evidence tells so far."""
+
+    __slots__ = ("_enrolled_minute", "_evidence", "_has_settled", "frontier")
+
+    def __init__(self, evidence: Evidence, enrolled_s: float) -> None:
+        self.frontier = Frontier()
+        self._has_settled = False
+        self._evidence = evidence
+        self._enrolled_minute = int(enrolled_s // 60)
+
+    def next_hour(self, hour: int | None, subject: Subject) -> Bounds | None:
+        """The first hour at or after ``hour`` that has a row; None when none is in sight.
+
+        Hours with data have one, and silent ones for a week after the last data of any minute.
+        """
+        active = self._evidence.active_hours
+        if hour is None:
+            hour = active.first()
+        else:
+            last = active.last_before(hour + 1)
+            if last is None or hour - last > HOUR_ROWS_DAYS * 24:
+                hour = active.first_from(hour)
+        if hour is None:
+            return None
+        zone = subject.time_zone
+        start, stop = hour * 60, hour * 60 + 60
+        date = (start + self._evidence.offsets.at(stop, zone)) // 1_440
+        return Bounds(WindowKind.HOUR, start, stop, date, zone)
+
+    def first_date(self, kind: WindowKind, subject: Subject) -> int:
+        """Date of the first unsettled night or day (days since the epoch)."""
+        self._start_dates(subject)
+        return self.frontier.night if kind is WindowKind.NIGHT else self.frontier.day
+
+    def next_of_date(self, kind: WindowKind, subject: Subject) -> Bounds:
+        """The first unsettled night or day."""
+        self._start_dates(subject)
+        front = self.frontier
+        if kind is WindowKind.NIGHT:
+            return self.of_date(kind, front.night, front.night_start, subject)
+        return self.of_date(kind, front.day, front.day_start, subject)
+
+    def of_date(self, kind: WindowKind, date: int, start: int, subject: Subject) -> Bounds:
+        """The night or day of a date that begins at minute ``start``."""
+        clock = local_time_minutes(subject.day_start) if kind is WindowKind.NIGHT else 0
+        last_date = date if kind is WindowKind.NIGHT else date + 1
+        zone = subject.time_zone
+        stop = first_reached(
+            last_date, clock, not_before=start, log=self._evidence.offsets, zone=zone
+        )
+        return Bounds(kind, start, stop, date, zone)
+
+    def settle(self, bounds: Bounds) -> None:
+        """Move the frontier past a window that has settled."""
+        if bounds.kind is WindowKind.HOUR:
+            self.frontier.hour = bounds.stop // 60
+            return
+        self._has_settled = True
+        if bounds.kind is WindowKind.NIGHT:
+            self.frontier.night, self.frontier.night_start = bounds.date + 1, bounds.stop
+        else:
+            self.frontier.day, self.frontier.day_start = bounds.date + 1, bounds.stop
+
+    def has_row(self, bounds: Bounds) -> bool:
+        """Whether a night or day has a row: since enrolment, and before it where data lie.
+
+        A day that a flight skips has no minute and no row.
+        """
+        if bounds.stop <= bounds.start:
+            return False
+        if bounds.stop > self._enrolled_minute:
+            return True
+        evidence = self._evidence
+        hours = evidence.active_hours.between(bounds.start // 60, bounds.stop // 60)
+        return bool(hours or evidence.active_dates.between(bounds.date, bounds.date + 1))
+
+    def oldest_minute(self) -> int | None:
+        """The first minute that an unsettled window may read, None before anything settled."""
+        front = self.frontier
+        if not self._has_settled:
+            return None
+        return min(front.night_start, front.day_start)
+
+    def silence_h(self, bounds: Bounds) -> float:
+        """Hours from the last data of any kind before the window's end to that end."""
+        evidence = self._evidence
+        # Whole hours only: part of one may hold what was timed after the window's end.
+        last = evidence.active_hours.last_before(bounds.stop // 60)
+        ends = [self._enrolled_minute, evidence.last_active_s / 60.0]
+        if last is not None:
+            ends.append((last + 1) * 60)
+        if bounds.kind is not WindowKind.HOUR:
+            date = evidence.active_dates.last_before(bounds.date + 1)
+            if date is not None:
+                ends.append(bounds.stop - (bounds.date - date) * 1_440)
+        return max(bounds.stop - max(ends), 0.0) / 60.0
+
+    def _start_dates(self, subject: Subject) -> None:
+        """Find the first night and day there are, until one of them has settled."""
+        if self._has_settled:
+            return
+        evidence, zone = self._evidence, subject.time_zone
+        hour = evidence.active_hours.first()
+        first = min(self._enrolled_minute, self._enrolled_minute if hour is None else hour * 60)
+        date = (first + evidence.offsets.at(first, zone)) // 1_440
+        dated = evidence.active_dates.first()
+        date = min(date, date if dated is None else dated)
+        clock = local_time_minutes(subject.day_start)
+        front, offsets = self.frontier, evidence.offsets
+        front.night_start = first_reached(
+            date - 1, clock, not_before=_ABSENT, log=offsets, zone=zone
+        )
+        front.day_start = first_reached(date, 0, not_before=_ABSENT, log=offsets, zone=zone)
+        front.night = front.day = date

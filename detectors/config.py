@@ -1,5 +1,6 @@
 """What a site decides about detection: limits, silence, persistence, budget and wording."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -7,8 +8,17 @@ from msgspec import Meta, Struct
 from streams.events import Severity, WindowKind
 
 
+class Concern(StrEnum):
+    """To which side a change is of concern; NONE: the feature is shown, never scored."""
+
+    UP = "up"
+    DOWN = "down"
+    BOTH = "both"
+    NONE = "none"
+
+
 class LimitRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An absolute limit on a feature; the alert rings when a value passes ``above`` or ``below``."""
+    """An absolute limit on a feature: the alert rings above ``above`` or below ``below``."""
 
     name: str
     window: WindowKind
@@ -46,22 +56,28 @@ DEFAULT_CHECK_IN_LIMITS = (
     CheckInLimit(name="phq9_item9", instrument="PHQ-9", item="9", at_least=1.0),
 )
 
+Hours = Annotated[float, Meta(ge=0.0)]
+
 
 class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of detection for one project.
 
-    ``persistence`` is (k, n): k of the last n valid rows; ``refractory_h`` the pause after an
-    episode; ``silence_min_h`` the shortest silence that a DATA alert may speak of (all in hours).
-    ``threshold`` (0..1) overrides the cohort's quantile where given.
+    ``warm_up_days`` counts valid days of each feature of its own. ``persistence`` is (k, n): k of
+    the last n valid rows; ``refractory_h`` the pause after an episode; ``silence_min_h`` the
+    shortest silence that a DATA alert may speak of (all in hours). ``threshold`` (0..1) overrides
+    the cohort's quantile where given. ``concerns`` maps a feature to the side that is of concern
+    at this site, where it differs from the default. ``limits`` and ``check_in_limits`` replace the
+    default ones.
     """
 
     warm_up_days: Annotated[int, Meta(ge=1)] = 14
-    threshold: float | None = None
+    threshold: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
     persistence_days: tuple[int, int] = (2, 3)
     persistence_hours: tuple[int, int] = (5, 6)
-    refractory_h: float = 168.0
-    silence_min_h: float = 24.0
-    not_worn_min_h: float = 24.0
+    refractory_h: Hours = 168.0
+    silence_min_h: Hours = 24.0
+    not_worn_min_h: Hours = 24.0
+    concerns: dict[str, Concern] = {}
     limits: tuple[LimitRule, ...] = DEFAULT_LIMITS
     check_in_limits: tuple[CheckInLimit, ...] = DEFAULT_CHECK_IN_LIMITS
     link_template: str | None = None

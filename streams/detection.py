@@ -8,11 +8,11 @@ is withdrawn, visibly.
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from detectors.cohort import Cohort
-from detectors.models import SubjectModels
-from detectors.policy import Policy, PolicyState, RowContext, withdrawn
 
+from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
+from detectors.models import SubjectModels
+from detectors.policy import Because, Policy, PolicyState, RowContext, withdrawn
 from streams.events import (
     Alert,
     AlertAction,
@@ -38,7 +38,6 @@ _STATUS = {
     AlertActionKind.SNOOZE: AlertStatus.SNOOZED,
     AlertActionKind.RESOLVE: AlertStatus.RESOLVED,
 }
-_WITHDRAWN_BY = "wakeline"
 
 
 class Detection:
@@ -50,6 +49,7 @@ class Detection:
         "_models",
         "_policy",
         "_relearned",
+        "_sequence",
         "_settled",
         "_shown",
         "_state",
@@ -67,6 +67,7 @@ class Detection:
         self._contexts: list[tuple[float, CareContext]] = []
         self._actions: list[tuple[float, AlertAction]] = []
         self._relearned: set[str] = set()
+        self._sequence = 0
         self._shown: dict[str, Alert] = {}
         self._settled: dict[str, Alert] = {}
         self._states: dict[tuple[str, str | None, float, WindowKind], AnomalyState] = {}
@@ -106,7 +107,7 @@ class Detection:
             detected_at = found.detected_at if shown is None else shown.detected_at
             alert = msgspec.structs.replace(found, detected_at=detected_at)
             self._keep_settled(alert)
-            outputs.append(self._with_status(alert))
+            outputs.append(self._said(alert))
         return outputs
 
     def view(self, rows: Iterable[FeatureRow], clock: float, *, is_revised: bool) -> list[Output]:
@@ -133,7 +134,9 @@ class Detection:
     def withdraw_all(self, clock: float) -> list[Output]:
         """Withdraw every alert that stands, for the subject has withdrawn."""
         standing = {**self._settled, **self._shown}
-        return [withdrawn(standing[key], "subject", clock) for key in sorted(standing)]
+        return [
+            self._numbered(withdrawn(standing[key], "subject", clock)) for key in sorted(standing)
+        ]
 
     def _difference(
         self, seen: dict[str, Alert], clock: float, *, is_revised: bool
@@ -152,9 +155,9 @@ class Detection:
                 alert = msgspec.structs.replace(alert, continues=_continued(alert, gone))
             seen[alert_id] = alert
             if old is None or self.has_news or not _is_same(old, alert):
-                outputs.append(self._with_status(alert))
-        reason = "data" if is_revised else "learned"
-        outputs += [withdrawn(alert, reason, clock) for alert in gone]
+                outputs.append(self._said(alert))
+        because: Because = "data" if is_revised else "learned"
+        outputs += [self._numbered(withdrawn(alert, because, clock)) for alert in gone]
         self._shown = seen
         return outputs
 
@@ -164,7 +167,12 @@ class Detection:
         while len(self._settled) > SETTLED_KEPT:
             del self._settled[next(iter(self._settled))]
 
-    def _with_status(self, alert: Alert) -> Alert:
+    def _numbered(self, alert: Alert) -> Alert:
+        """Number what is said of alerts, so that sinks know which word is the last."""
+        self._sequence += 1
+        return msgspec.structs.replace(alert, revision=self._sequence)
+
+    def _said(self, alert: Alert) -> Alert:
         """Let what staff did show on an alert; one that continues another inherits it."""
         ids = {alert.alert_id, alert.continues}
         for _, action in self._actions:
@@ -177,7 +185,7 @@ class Detection:
                 alert = msgspec.structs.replace(
                     alert, status=status, status_at=action.at, status_by=action.by
                 )
-        return alert
+        return self._numbered(alert)
 
     def _context(self, row: FeatureRow, due: float, clock: float) -> RowContext:
         muted = any(

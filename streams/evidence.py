@@ -74,9 +74,10 @@ class PhoneLog:
 class DeviceLog:
     """Signs of life of one source, in minutes since the epoch."""
 
-    __slots__ = ("alive", "off_wrist", "on_wrist")
+    __slots__ = ("alive", "first_s", "off_wrist", "on_wrist")
 
     def __init__(self) -> None:
+        self.first_s = math.inf
         self.alive = Timeline()
         self.on_wrist = Timeline()
         self.off_wrist = Timeline()
@@ -181,6 +182,7 @@ class Evidence:
     def _add_statuses(self, records: Sequence[DeviceStatus], source: Source) -> float | None:
         device = self.devices.setdefault(source, DeviceLog())
         for status in records:
+            device.first_s = min(device.first_s, status.time)
             minute = int(status.time // 60)
             interval = STATUS_INTERVAL_S if status.interval is None else status.interval
             stop_s = status.time + min(interval, STATUS_INTERVAL_MAX_S)

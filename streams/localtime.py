@@ -9,7 +9,10 @@ import zoneinfo
 from collections.abc import Callable
 from functools import lru_cache
 
-from streams.timeline import Timeline
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.timeline import Timeline, bit_array
 
 zoneinfo.reset_tzpath(to=())
 
@@ -102,6 +105,21 @@ class OffsetLog:
         seen.add(zone_offset_min(zone, stop // 15))
         return seen.pop() if len(seen) == 1 else None
 
+    def between(self, start: int, stop: int, zone: str) -> NDArray[np.int64]:
+        """``at`` for every minute from ``start`` up to ``stop``: an array of offsets (min)."""
+        quarters = range(start // 15, (stop - 1) // 15 + 1)
+        by_zone = np.repeat([zone_offset_min(zone, quarter) for quarter in quarters], 15)
+        told: NDArray[np.int64] = by_zone[start % 15 :][: stop - start].astype(np.int64)
+        # The source that goes first is written last, over those that go after it.
+        for source in sorted(self._said, reverse=True):
+            newest = np.full(stop - start, -1)
+            for offset_min in sorted(self._said[source]):
+                last = _last_before(self._said[source][offset_min], start, stop)
+                is_newest = (last >= np.arange(stop - start)) & (last >= newest)
+                newest[is_newest] = last[is_newest]
+                told[is_newest] = offset_min
+        return told
+
     def forget_before(self, minute: int) -> None:
         """Drop what was said too early to hold at ``minute`` or later."""
         for source in list(self._said):
@@ -112,6 +130,14 @@ class OffsetLog:
                     del offsets[offset_min]
             if not offsets:
                 del self._said[source]
+
+
+def _last_before(timeline: Timeline, start: int, stop: int) -> NDArray[np.int64]:
+    """Last set step before each minute, counted from ``OFFSET_VALID_MIN`` before ``start``."""
+    first = start - OFFSET_VALID_MIN
+    bits = bit_array(timeline.between(first, stop), stop - first)
+    places = np.where(bits, np.arange(stop - first), -1)
+    return np.maximum.accumulate(places)[OFFSET_VALID_MIN - 1 : -1]
 
 
 def first_reached(date: int, clock_min: int, *, not_before: int, log: OffsetLog, zone: str) -> int:
@@ -138,7 +164,5 @@ def first_reached(date: int, clock_min: int, *, not_before: int, log: OffsetLog,
     constant = log.is_constant(earliest, latest, zone)
     if constant is not None:
         return max(local - constant, not_before)
-    for minute in range(earliest, latest):
-        if minute + log.at(minute, zone) >= local:
-            return minute
-    return latest
+    reached = np.arange(earliest, latest) + log.between(earliest, latest, zone) >= local
+    return earliest + int(reached.argmax()) if reached.any() else latest

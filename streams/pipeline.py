@@ -10,11 +10,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 import msgspec
-from detectors.cohort import Cohort
 
+from detectors.cohort import Cohort
 from streams.clock import Clocks
 from streams.config import PipelineConfig
-from streams.decoding import decode
+from streams.decoding import Partial, decode
 from streams.detection import Detection
 from streams.errors import PartitionsChanged
 from streams.events import (
@@ -85,7 +85,7 @@ class PartitionPipeline:
         self._people: dict[Person, SubjectState] = {}
         self._wakes: list[tuple[float, Person]] = []
         self._dirty: set[Person] = set()
-        self._withdrawals: list[tuple[float, Person]] = []
+        self._withdrawals: dict[Person, float] = {}
         self._taken: dict[str, int] = {}
         self._next_wake: dict[Person, float] = {}
 
@@ -204,7 +204,7 @@ class PartitionPipeline:
         person = change.user_id, enrolment.generation
         if enrolment.is_withdrawn:
             if person in self._people:
-                self._withdrawals.append((tick, person))
+                self._withdrawals.setdefault(person, tick)
             return
         state = self._people.get(person)
         if state is not None:
@@ -226,6 +226,8 @@ class PartitionPipeline:
 
     def _take_event(self, topic: str, record: LogRecord, outputs: list[Output]) -> None:
         message = decode(record.value)
+        if isinstance(message, Partial):
+            self.counts["absent"] += message.absent_count
         reason, bad = fault_of(topic, record, message)
         envelope = envelope_of(message)
         user_id = envelope.user_id if envelope is not None else (record.key or b"").decode("latin1")
@@ -336,9 +338,9 @@ class PartitionPipeline:
 
     def _withdraw(self, clock: float, outputs: list[Output]) -> None:
         """Settle what was due by a withdrawal, then drop everything held of that enrolment."""
-        reached = sorted(entry for entry in self._withdrawals if entry[0] <= clock)
-        self._withdrawals = [entry for entry in self._withdrawals if entry[0] > clock]
-        for instant, person in reached:
+        reached = [person for person, instant in self._withdrawals.items() if instant <= clock]
+        for person in sorted(reached):
+            instant = self._withdrawals.pop(person)
             state = self._people.pop(person)
             outputs += state.settle(instant)
             outputs += state.detection.withdraw_all(instant)

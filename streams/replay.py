@@ -6,11 +6,11 @@ The same pure pipeline as in a worker runs here, so that a replay gives the same
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from connectors.recordings import RecordingMessage
-from detectors.cohort import Cohort
 from msgspec import Struct
 
 from connectors.base import ResultSink
+from connectors.recordings import RecordingMessage
+from detectors.cohort import Cohort
 from streams.config import PipelineConfig
 from streams.errors import BadInput
 from streams.events import INGEST_TOPICS, Output

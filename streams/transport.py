@@ -23,6 +23,8 @@ from faust.transport.drivers.aiokafka import Transport as KafkaTransport
 from faust.types import TP, ConsumerMessage
 from msgspec import Struct
 
+from streams.errors import WakelineError
+
 SCHEME = "batch"
 """Scheme of the broker URL that selects this transport."""
 
@@ -44,7 +46,7 @@ class Record(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
-class OffsetGap(Exception):
+class OffsetGap(WakelineError):
     """Raised when records of a partition are missing that were never processed.
 
     Nothing more is acknowledged; after a restart the worker reads again from its last commit.

@@ -1,6 +1,5 @@
 """The AsyncAPI 3 document of all topics."""
 
-import inspect
 import json
 from typing import Any
 
@@ -8,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from streams.contract.examples import example
-from streams.contract.tables import headline
+from streams.contract.tables import as_markdown, headline
 from streams.events import (
     ENVELOPE_TYPES,
     INGEST_TOPICS,
@@ -59,14 +58,14 @@ _DEAD_LETTER_HEADERS = {
     "type": "object",
     "description": "UTF-8 texts; numbers are written in decimal.",
     "properties": {
-        "topic": {"type": "string", "description": "Topic on which the message was found."},
-        "partition": {"type": "string", "description": "Partition of that topic."},
-        "offset": {"type": "string", "description": "Offset in that partition."},
+        "origin-topic": {"type": "string", "description": "Topic where the message was found."},
+        "origin-partition": {"type": "string", "description": "Partition of that topic."},
+        "origin-offset": {"type": "string", "description": "Offset in that partition."},
+        "record-index": {"type": "string", "description": "Which record, if only one is bad."},
         "reason": {"type": "string", "description": "Why it was refused, without its content."},
-        "index": {"type": "string", "description": "Which record, if only one was refused."},
-        "version": {"type": "string", "description": "Version of the code that refused it."},
+        "code-version": {"type": "string", "description": "Version of the code that refused it."},
     },
-    "required": ["topic", "partition", "offset", "reason", "version"],
+    "required": ["origin-topic", "origin-partition", "origin-offset", "reason", "code-version"],
 }
 
 
@@ -232,7 +231,7 @@ def _schemas() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
     for name, schema in components.items():
         if "description" in schema:
-            schema["description"] = inspect.cleandoc(schema["description"]).replace("``", "`")
+            schema["description"] = as_markdown(schema["description"])
         schema.update(_RULES.get(name, {}))
     for schema_name, envelope in ENVELOPE_TYPES.items():
         components[envelope.__name__]["description"] = f"Envelope of {schema_name} records."

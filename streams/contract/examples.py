@@ -67,10 +67,17 @@ def _struct_example(info: mi.StructType) -> dict[str, Any]:
     names = {field.encode_name for field in info.fields}
     tag = {} if info.tag_field is None else {info.tag_field: info.tag}
     return tag | {
-        field.encode_name: _BY_NAME.get(field.encode_name, _value(field.type))
+        field.encode_name: _named(field)
         for field in info.fields
         if _EXCLUDED_BY.get(field.encode_name) not in names
     }
+
+
+def _named(field: mi.Field) -> Any:  # noqa: ANN401  # any JSON value
+    value = _value(field.type)
+    known = _BY_NAME.get(field.encode_name, value)
+    # One name can mean a number here and a mapping there, such as coverage.
+    return known if isinstance(known, dict) == isinstance(value, dict) else value
 
 
 def _value(kind: mi.Type) -> Any:  # noqa: ANN401  # any JSON value

@@ -1,6 +1,7 @@
 """The record types as Markdown tables: fields, ranges, units and meaning."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -11,6 +12,8 @@ from streams.events import RECORD_TYPES, TOPIC_OF_SCHEMA, Envelope
 
 BEGIN_TABLES = "<!-- generated tables: make contract -->"
 END_TABLES = "<!-- end of generated tables -->"
+
+_NAME = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 
 
 def with_current_tables(page: str) -> str:
@@ -38,9 +41,22 @@ def record_tables() -> str:
     return "\n".join(parts)
 
 
+def as_markdown(docstring: str) -> str:
+    """Give a docstring as Markdown, with the names of fields as they are on the wire."""
+    return _NAME.sub(_on_the_wire, inspect.cleandoc(docstring).replace("``", "`"))
+
+
+def _on_the_wire(found: re.Match[str]) -> str:
+    name = found.group(1)
+    if f"{name}/1" in RECORD_TYPES:
+        return found.group(0)
+    first, *others = name.split("_")
+    return f"`{first}{''.join(map(str.capitalize, others))}`"
+
+
 def described(struct: type[Struct]) -> str:
     """Give the docstring of a struct as Markdown."""
-    return (inspect.getdoc(struct) or "").replace("``", "`")
+    return as_markdown(struct.__doc__ or "")
 
 
 def headline(struct: type[Struct]) -> str:
@@ -50,14 +66,34 @@ def headline(struct: type[Struct]) -> str:
 
 def _record_section(schema: str) -> str:
     record = RECORD_TYPES[schema]
-    return f"#### `{schema}`\n\n{described(record)}\n\n{_field_table(record)}"
+    parts = [f"#### `{schema}`\n\n{described(record)}\n\n{_field_table(record)}"]
+    parts.extend(
+        f"Fields of `{struct.__name__}`: {described(struct)}\n\n{_field_table(struct)}"
+        for struct in _nested(record)
+    )
+    return "\n".join(parts)
+
+
+def _fields(struct: type[Struct]) -> tuple[mi.Field, ...]:
+    info = mi.type_info(struct)
+    assert isinstance(info, mi.StructType)
+    return info.fields
+
+
+def _nested(struct: type[Struct]) -> Iterator[type[Struct]]:
+    for field in _fields(struct):
+        match _unwrapped(field.type)[0]:
+            case mi.StructType(cls=inner):
+                yield inner
+            case mi.ListType(item_type=mi.StructType(cls=inner)):
+                yield inner
+            case mi.DictType(value_type=mi.StructType(cls=inner)):
+                yield inner
 
 
 def _field_table(struct: type[Struct], without: frozenset[str] | set[str] = frozenset()) -> str:
     rows = ["| field | type | range | meaning |", "|---|---|---|---|"]
-    info = mi.type_info(struct)
-    assert isinstance(info, mi.StructType)
-    for field in info.fields:
+    for field in _fields(struct):
         if field.encode_name in without:
             continue
         kind, text = _unwrapped(field.type)
@@ -79,7 +115,7 @@ def _unwrapped(kind: mi.Type) -> tuple[mi.Type, str]:
         return _unwrapped(members[0])
     if isinstance(kind, mi.EnumType):
         return kind, _enum_doc(kind)
-    return kind, ""
+    return kind, "The subject's local date." if isinstance(kind, mi.DateType) else ""
 
 
 def _enum_doc(kind: mi.EnumType) -> str:
@@ -99,8 +135,7 @@ def _type_name(kind: mi.Type) -> str:
         case mi.EnumType():
             return f"enum `{kind.cls.__name__}`"
         case mi.StructType():
-            fields = ", ".join(f"{f.encode_name}{'' if f.required else '?'}" for f in kind.fields)
-            return f"{{{fields}}}"
+            return f"`{kind.cls.__name__}`"
         case mi.ListType():
             return f"list of {_type_name(_unwrapped(kind.item_type)[0])}"
         case mi.DictType():
@@ -112,7 +147,8 @@ def _range(kind: mi.Type) -> str:
     match kind:
         case mi.IntType() | mi.FloatType():
             low = f"> {kind.gt:g}" if kind.gt is not None else f"{kind.ge:,.10g}"
-            return f"{low} to {kind.le:,.10g}"
+            steps = "" if kind.multiple_of is None else f", in steps of {kind.multiple_of:g}"
+            return f"{low} to {kind.le:,.10g}{steps}"
         case mi.StrType(pattern=str() as pattern):
             return f"`{pattern.replace('|', chr(92) + '|')}`"
         case mi.StrType(max_length=int() as longest):

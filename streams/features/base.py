@@ -136,8 +136,7 @@ class Window:
         constant = offsets.is_constant(self.start, self.stop, zone)
         if constant is not None:
             return minutes + constant
-        told = [offsets.at(minute, zone) for minute in range(self.start, self.stop)]
-        return minutes + np.array(told, dtype=np.int64)
+        return minutes + offsets.between(self.start, self.stop, zone)
 
     def local_minutes(self, time_s: float) -> float:
         """Local clock at ``time_s`` as minutes from the midnight that begins the window's date."""

@@ -48,7 +48,12 @@ def phone_sources(window: Window) -> list[tuple[int, str]]:
 @once_per_window
 def phone_alive(window: Window) -> Bools | None:
     """Minutes in which any phone lived; None when no phone ever gave a sign of life."""
-    known = [source for source in phone_sources(window) if source in window.evidence.devices]
+    devices = window.evidence.devices
+    known = [
+        source
+        for source in phone_sources(window)
+        if source in devices and devices[source].first_s < window.stop_s
+    ]
     if not known:
         return None
     return reduce(np.logical_or, [window.alive(source) for source in known])

@@ -1,0 +1,103 @@
+"""Sends messages to the broker in whole batches, and says when they are safe there."""
+
+import asyncio
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it has no py.typed
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it has no py.typed
+
+from connectors.outputs import OutboundMessage
+from streams.errors import BrokerUnavailable
+
+# An envelope has up to 4 MiB; the rest is room for its key, headers and framing.
+MESSAGE_BYTES_MAX = 5 * 1024 * 1024
+BATCH_BYTES = 256 * 1024
+REQUEST_TIMEOUT_MS = 30_000
+
+
+class Outbox:
+    """A producer that packs many messages into few requests; used as ``async with``."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._producer: Any = None
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If no broker answers.
+        """
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._address,
+            acks="all",
+            max_batch_size=BATCH_BYTES,
+            max_request_size=MESSAGE_BYTES_MAX,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            await producer.stop()
+            raise BrokerUnavailable(f"no broker answers at {self._address}") from error
+        self._producer = producer
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Disconnect; what was sent has been acknowledged already."""
+        await self._producer.stop()
+
+    async def send(self, messages: Iterable[OutboundMessage]) -> None:
+        """Send messages and return when the broker has acknowledged all of them.
+
+        The order within a topic-partition is kept.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If the broker does not take them in time; some may have arrived.
+        """
+        lanes: dict[tuple[str, int], list[OutboundMessage]] = {}
+        for message in messages:
+            lanes.setdefault((message.topic, message.partition), []).append(message)
+        if not lanes:
+            return
+        try:
+            # Each topic-partition waits for its own batches only.
+            await asyncio.gather(
+                *(self._send_lane(topic, number, lane) for (topic, number), lane in lanes.items())
+            )
+        except (KafkaError, OSError) as error:
+            raise BrokerUnavailable(
+                f"the broker at {self._address} did not take messages: {error}"
+            ) from error
+
+    async def _send_lane(self, topic: str, partition: int, lane: list[OutboundMessage]) -> None:
+        acknowledgements = []
+        batch = self._producer.create_batch()
+        for message in lane:
+            if not _append(batch, message):
+                acknowledgements.append(
+                    await self._producer.send_batch(batch, topic, partition=partition)
+                )
+                batch = self._producer.create_batch()
+                _append(batch, message)
+        acknowledgements.append(await self._producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*acknowledgements)
+
+
+def _append(batch: Any, message: OutboundMessage) -> bool:  # noqa: ANN401 - aiokafka is untyped
+    """Add a message to a batch; a batch takes its first message whatever its size."""
+    added = batch.append(
+        key=message.key, value=message.value, timestamp=None, headers=list(message.headers)
+    )
+    return added is not None

@@ -1,0 +1,140 @@
+"""Series for the plots: daily values with the person's usual band, data strips, minute buckets.
+
+A day or bucket without a value is None, so that a plot shows a gap there and never a zero.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from streams.events import FeatureRow, MinuteValues
+
+BAND_VALUES = 28
+"""Earlier values of the person from which the usual band of a day is drawn."""
+
+BAND_VALUES_MIN = 7
+"""Fewest earlier values that give a band."""
+
+BAND_QUANTILES = (0.1, 0.5, 0.9)
+"""Low end, middle and high end of the usual band."""
+
+BUCKETS_MAX = 1_500
+"""Most points of a minute-level trace, so that a page with many people still opens quickly."""
+
+BUCKET_MINUTES = (1, 2, 5, 10, 15, 30, 60)
+"""Lengths of a bucket of minutes (min)."""
+
+GOOD_COVERAGE = 0.5
+"""Share of valid minutes from which a day counts as covered for the most part."""
+
+Values = list[float | None]
+
+
+class Band(Struct, frozen=True):
+    """Usual range of each day from ``first`` on, taken from earlier settled values alone."""
+
+    first: dt.date
+    low: list[float]
+    middle: list[float]
+    high: list[float]
+
+
+class Buckets(Struct, frozen=True):
+    """Heart rate (bpm) in buckets of ``length_s`` from ``start`` (s UTC) on."""
+
+    start: float
+    length_s: float
+    mean: Values
+    low: Values
+    high: Values
+
+
+def dates_between(first: dt.date, last: dt.date) -> list[dt.date]:
+    """Give every date from ``first`` to ``last``, both included."""
+    return [first + dt.timedelta(days=day) for day in range((last - first).days + 1)]
+
+
+def daily(rows: Sequence[FeatureRow], feature: str, dates: Sequence[dt.date]) -> Values:
+    """Give the value of each date, None where there is none."""
+    values = {row.local_date: row.values.get(feature) for row in rows}
+    return [values.get(date) for date in dates]
+
+
+def usual_band(rows: Sequence[FeatureRow], feature: str, dates: Sequence[dt.date]) -> Band | None:
+    """Give the rolling middle and central 80 % of the person's previous 28 settled values.
+
+    None while fewer than 7 earlier values exist. A date without a value has a band too.
+    """
+    settled = {
+        row.local_date: row.values[feature] for row in rows if row.settled and feature in row.values
+    }
+    earlier: list[float] = []
+    bands: list[tuple[float, float, float]] = []
+    first: dt.date | None = None
+    for date in dates:
+        if len(earlier) >= BAND_VALUES_MIN:
+            first = first or date
+            low, middle, high = np.quantile(earlier[-BAND_VALUES:], BAND_QUANTILES).tolist()
+            bands.append((low, middle, high))
+        if date in settled:
+            earlier.append(settled[date])
+    if first is None:
+        return None
+    lows, middles, highs = zip(*bands, strict=True)
+    return Band(first, list(lows), list(middles), list(highs))
+
+
+def data_strip(
+    rows: Sequence[FeatureRow], feature: str, channel: str, dates: Sequence[dt.date]
+) -> list[int]:
+    """Say of each date how much data it rests on: 0 none, 1 part of the time, 2 most of it."""
+    by_date = {row.local_date: row for row in rows}
+    return [_level(by_date.get(date), feature, channel) for date in dates]
+
+
+def minute_buckets(minutes: Sequence[MinuteValues]) -> Buckets | None:
+    """Sum minutes up into at most ``BUCKETS_MAX`` buckets; None without heart-rate minutes."""
+    rated = [minute for minute in minutes if "heart_rate_mean_bpm" in minute.values]
+    if not rated:
+        return None
+    span_minutes = (rated[-1].start - rated[0].start) / 60.0 + 1
+    length_s = 60.0 * next(
+        (each for each in BUCKET_MINUTES if span_minutes / each < BUCKETS_MAX), BUCKET_MINUTES[-1]
+    )
+    start = math.floor(rated[0].start / length_s) * length_s
+    gathered: list[list[MinuteValues]] = [
+        [] for _ in range(int((rated[-1].start - start) // length_s) + 1)
+    ]
+    for minute in rated:
+        gathered[int((minute.start - start) // length_s)].append(minute)
+    return Buckets(
+        start=start,
+        length_s=length_s,
+        mean=[_mean(bucket) for bucket in gathered],
+        low=[_extreme(bucket, "heart_rate_min_bpm", -1.0) for bucket in gathered],
+        high=[_extreme(bucket, "heart_rate_max_bpm", 1.0) for bucket in gathered],
+    )
+
+
+def _level(row: FeatureRow | None, feature: str, channel: str) -> int:
+    if row is None:
+        return 0
+    share = row.coverage.get(channel, 0.0)
+    if share == 0.0:
+        # A vendor's figure of a whole day comes without minutes that could be counted.
+        return 2 if feature in row.values else 0
+    return 2 if share >= GOOD_COVERAGE else 1
+
+
+def _mean(bucket: Sequence[MinuteValues]) -> float | None:
+    if not bucket:
+        return None
+    return math.fsum(minute.values["heart_rate_mean_bpm"] for minute in bucket) / len(bucket)
+
+
+def _extreme(bucket: Sequence[MinuteValues], feature: str, sign: float) -> float | None:
+    values = [minute.values[feature] for minute in bucket if feature in minute.values]
+    return sign * max(sign * value for value in values) if values else None

@@ -1,0 +1,175 @@
+"""Episodes: what of a subject's past an alert depends on, in explicit numbers.
+
+An episode begins with a row that rings and goes on while rows support it; it keeps one alert id.
+"""
+
+import copy
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from detectors.base import State
+from streams.events import (
+    Alert,
+    AlertKind,
+    FeatureRow,
+    Reason,
+    Severity,
+    WindowKind,
+)
+
+NAMESPACE = uuid.UUID("6f1c2d0e-52f5-5b0c-9a55-2f1b7b5f3a10")
+"""Namespace of alert ids."""
+
+POLICY_VERSION = "1"
+"""Changes whenever the same scores would give other alerts."""
+
+
+class RowContext(Struct, frozen=True, kw_only=True):
+    """What is known beside a row when it is judged.
+
+    ``detected_at`` is the in-band clock (s UTC). ``muted``: staff asked to hold WATCH back for
+    this window. ``snoozed_rules``: rules that staff snoozed. ``relearned``: staff or a device
+    change ever had the usual learned anew; it is said while that is young.
+    """
+
+    detected_at: float
+    muted: bool = False
+    snoozed_rules: frozenset[str] = frozenset()
+    relearned: bool = False
+
+
+class Episode(Struct, kw_only=True):
+    """A stretch of rows that one alert speaks of; times in s UTC.
+
+    ``start``, ``end`` and ``local_date`` are the first row's. ``last_end`` is the end of the last
+    row that supported it, ``rows`` their number, ``quiet`` the valid rows since then.
+    """
+
+    alert_id: str
+    start: float
+    end: float
+    local_date: dt.date
+    last_end: float
+    severity: Severity
+    score: float
+    features: list[str] = []
+    rows: int = 1
+    quiet: int = 0
+    is_open: bool = True
+
+
+class Judged(Struct):
+    """One of the last valid rows of a feature: its end (s UTC), and the side it was unusual to."""
+
+    end: float
+    side: int
+
+
+class PolicyState(Struct, kw_only=True):
+    """What the policy remembers of one subject.
+
+    ``recent``: by window and feature the last valid rows. ``episodes``: the last one of each rule.
+    ``silence_until``: end (s UTC) of the last row whose silence was judged. ``sync_gap_usual_h``:
+    as the last day told it. ``worn_days``: bits of the last days, 1 where the wearable was worn;
+    ``unworn_h``: hours on end that it was not.
+    """
+
+    recent: dict[str, list[Judged]] = {}
+    episodes: dict[str, Episode] = {}
+    silence_until: float = 0.0
+    sync_gap_usual_h: float | None = None
+    worn_days: int = 0
+    unworn_h: float = 0.0
+
+    def copy(self) -> "PolicyState":
+        """A copy to look ahead with; rows taken by one are unknown to the other."""
+        twin = copy.copy(self)
+        twin.recent = {key: list(judged) for key, judged in self.recent.items()}
+        twin.episodes = {key: copy.copy(episode) for key, episode in self.episodes.items()}
+        return twin
+
+    def to_state(self) -> State:
+        """Explicit numbers and texts, fit for JSON and msgpack."""
+        state: State = msgspec.to_builtins(self)
+        return state
+
+    @classmethod
+    def from_state(cls, state: State) -> "PolicyState":
+        """The state that gave ``state``.
+
+        Raises
+        ------
+        ValueError
+            When it is no policy state: with what is wrong, and where.
+        """
+        return msgspec.convert(state, cls)
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """What a rule found in a row; ``lasting``: features of its reasons that are persistent."""
+
+    kind: AlertKind
+    rule: str
+    severity: Severity
+    score: float
+    threshold: float
+    reasons: Sequence[Reason]
+    lasting: Sequence[str] = ()
+    summary: str
+    missing: Sequence[str] = ()
+    model_versions: dict[str, str] = {}
+
+
+def alert_id(user_id: str, kind: AlertKind, *, rule: str, window: str, anchor: str) -> str:
+    """The same for the same subject, kind, rule and window, in every run."""
+    return str(uuid.uuid5(NAMESPACE, f"{user_id}|{kind.value}|{rule}|{window}|{anchor}"))
+
+
+def episode_of(row: FeatureRow, finding: Finding) -> Episode:
+    """An episode that begins with this row."""
+    is_dated = row.window in {WindowKind.NIGHT, WindowKind.DAY}
+    anchor = row.local_date.isoformat() if is_dated else repr(float(row.start))
+    return Episode(
+        alert_id=alert_id(
+            row.user_id, finding.kind, rule=finding.rule, window=row.window.value, anchor=anchor
+        ),
+        start=row.start,
+        end=row.end,
+        local_date=row.local_date,
+        last_end=row.end,
+        severity=finding.severity,
+        score=finding.score,
+        features=[reason.feature for reason in finding.reasons],
+    )
+
+
+def alert_of(row: FeatureRow, episode: Episode, finding: Finding, context: RowContext) -> Alert:
+    """What an episode says with this row, under the window in which it began."""
+    return Alert(
+        alert_id=episode.alert_id,
+        user_id=row.user_id,
+        project_id=row.project_id,
+        care_team=row.care_team,
+        kind=finding.kind,
+        rule=finding.rule,
+        severity=episode.severity,
+        opened_at=episode.end,
+        detected_at=context.detected_at,
+        settled=row.settled,
+        window=row.window,
+        start=episode.start,
+        end=episode.end,
+        local_date=episode.local_date,
+        score=episode.score,
+        threshold=finding.threshold,
+        reasons=list(finding.reasons),
+        summary=finding.summary,
+        missing=list(finding.missing),
+        model_versions={**finding.model_versions, "policy": POLICY_VERSION},
+        revision=row.revision,
+        epoch=row.epoch,
+    )

@@ -1,0 +1,183 @@
+"""Words for alerts: one plain sentence that a nurse understands at eight in the morning.
+
+Nothing ever reads as "well" or "back to normal": a person is *learning*, there is *not enough
+data*, or *no change found*.
+"""
+
+from collections.abc import Sequence
+
+from detectors.config import CheckInLimit, LimitRule
+from detectors.features import SPECS, Display, FeatureSpec, spec_of
+from streams.events import Reason, WindowKind
+
+LEARNING = "learning"
+NOT_ENOUGH_DATA = "not enough data"
+NO_CHANGE_FOUND = "no change found"
+"""The only three ways in which the absence of an alert may be put."""
+
+WITHDRAWN_DATA = "New data no longer support this."
+WITHDRAWN_LEARNED = "No longer unusual against what has been learned since."
+WITHDRAWN_SUBJECT = "The person no longer takes part."
+RELEARNED = "What is usual is being learned again, since a device changed or staff asked for it."
+
+REASONS_TOLD = 3
+"""Most reasons that a summary names; the alert carries them all."""
+
+_DAY_MIN = 1_440
+_UNITS = {
+    Display.BPM: "bpm",
+    Display.MS: "ms",
+    Display.PERCENT: "%",
+    Display.TIMES: "times",
+    Display.STEPS: "steps",
+    Display.POINTS: "points",
+}
+_WINDOWS = {
+    WindowKind.MINUTE: "minutes",
+    WindowKind.HOUR: "hours",
+    WindowKind.NIGHT: "nights",
+    WindowKind.DAY: "days",
+}
+
+
+def change(window: WindowKind, reasons: Sequence[Reason], seen: tuple[int, int]) -> str:
+    """What differs from usual; ``seen``: in how many of the last rows the first reason did."""
+    parts = [_reason(window, reason) for reason in reasons[:REASONS_TOLD]]
+    count, of = seen
+    if of > 1:
+        parts[0] += f" ({count} of the last {of} {_WINDOWS[window]})"
+    if len(reasons) > REASONS_TOLD:
+        parts.append(f"and {len(reasons) - REASONS_TOLD} more")
+    return _sentence("; ".join(parts))
+
+
+def limit(rule: LimitRule, value: float) -> str:
+    """Which limit of the site a value passed."""
+    spec = spec_of(rule.window, rule.feature) or _spec_of_name(rule.feature)
+    is_above = rule.above is not None and value > rule.above
+    bound = rule.above if is_above else rule.below
+    side = "above" if is_above else "below"
+    told = _value(spec, value) if spec else f"{value:g}"
+    told_bound = _value(spec, bound) if spec and bound is not None else f"{bound:g}"
+    phrase = (spec.phrase or spec.name) if spec else _plain(rule.feature)
+    return _sentence(f"{phrase} {told}, {side} this site's limit of {told_bound}")
+
+
+def check_in(rule: CheckInLimit, value: float) -> str:
+    """Which limit of the site an answer or a score of a self-report reached."""
+    what = "score" if rule.item is None else f"item {rule.item}"
+    return f"{rule.instrument}: {what} is {value:g}; this site's limit is {rule.at_least:g}."
+
+
+def silence(hours: float, usual_h: float | None) -> str:
+    """How long no data of any kind have come, beside what is usual."""
+    text = f"No data of any kind for {span(hours)}"
+    if usual_h:
+        text += f"; usually something arrives at least every {span(usual_h)}"
+    return f"{text}."
+
+
+def not_worn(hours: float, channels: Sequence[str]) -> str:
+    """How long a wearable was not worn while other data came."""
+    others = " and ".join(_plain(channel) for channel in channels)
+    return (
+        f"The wearable seems not to have been worn for {span(hours)}; {others} data still arrive."
+    )
+
+
+def withdrawal(summary: str, because: str) -> str:
+    """A withdrawn alert says first why, then what it had said."""
+    return f"{because} It had said: {summary}"
+
+
+def absent(window: WindowKind, feature: str) -> str:
+    """A feature that could not be told."""
+    return f"{name_of(window, feature)}: {NOT_ENOUGH_DATA}"
+
+
+def learning(window: WindowKind, feature: str, days: int, warm_up_days: int) -> str:
+    """A feature whose usual is not known yet."""
+    return f"{name_of(window, feature)}: {LEARNING}, {days} of {warm_up_days} days"
+
+
+def name_of(window: WindowKind, feature: str) -> str:
+    """What staff call a feature."""
+    spec = spec_of(window, feature)
+    return _plain(feature) if spec is None else spec.name
+
+
+def span(hours: float) -> str:
+    """A length of time in days and hours; less than a day in hours, never finer."""
+    whole = max(1, int(hours + 0.5))
+    days, rest = divmod(whole, 24)
+    parts = [_count(days, "day")] if days else []
+    parts += [_count(rest, "hour")] if rest else []
+    return " ".join(parts)
+
+
+def duration(minutes: float) -> str:
+    """A length of time in hours and minutes: ``6 h 10 min``."""
+    hours, rest = divmod(int(max(minutes, 0.0) + 0.5), 60)
+    if not hours:
+        return f"{rest} min"
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def clock(minutes: float) -> str:
+    """Minutes from a midnight, before it negative, as a time of day: ``23:40``."""
+    hours, rest = divmod(int(minutes // 1.0 + (minutes % 1.0 >= 0.5)) % _DAY_MIN, 60)
+    return f"{hours}:{rest:02d}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _reason(window: WindowKind, reason: Reason) -> str:
+    spec = spec_of(window, reason.feature)
+    if spec is None:
+        return f"{_plain(reason.feature)} {reason.value:g} {reason.unit}".rstrip()
+    text = f"{spec.phrase or spec.name} {_value(spec, reason.value)}"
+    if reason.usual_low is None or reason.usual_high is None:
+        return text
+    return f"{text}, usually {_band(spec, reason.usual_low, reason.usual_high)}"
+
+
+def _band(spec: FeatureSpec, low: float, high: float) -> str:
+    first, last = _number(spec, low), _number(spec, high)
+    if first == last:
+        return _value(spec, low)
+    return f"{first} to {_value(spec, high)}"
+
+
+def _value(spec: FeatureSpec, value: float) -> str:
+    number = _number(spec, value)
+    unit = _UNITS.get(spec.display)
+    if number == "1" and unit in {"times", "points", "steps"}:
+        return {"times": "once", "points": "1 point", "steps": "1 step"}[unit]
+    return f"{number} {unit}" if unit else number
+
+
+def _number(spec: FeatureSpec, value: float) -> str:
+    if spec.display is Display.DURATION:
+        return duration(value)
+    if spec.display is Display.CLOCK:
+        return clock(value)
+    if spec.display is Display.STEPS:
+        return f"{int(max(value, 0.0) / 10.0 + 0.5) * 10:,}" if value >= 100.0 else f"{value:.0f}"
+    if spec.display is Display.PERCENT:
+        value = min(value, 100.0)
+    return f"{max(value, 0.0):.0f}"
+
+
+def _spec_of_name(feature: str) -> FeatureSpec | None:
+    """The words for a feature of this name in any window."""
+    return next((spec for spec in SPECS if spec.feature == feature), None)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

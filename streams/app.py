@@ -1,0 +1,258 @@
+"""The worker: the Faust apps `process` and `results` in one process, started and stopped whole.
+
+The apps have their own consumer groups, so that each can run alone, and results can be written
+anew without processing anew. Faust's web server and its command line are not used.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+import structlog
+from faust.types import TP
+
+from connectors.base import ResultSink
+from connectors.kafka import ALL_TOPICS, require_partitions, wait_for_broker
+from connectors.outbox import Outbox
+from connectors.ticks import Clock, TickWriter, parse_ticks
+from detectors.cohort import load_cohort
+from streams.agents import Pipeline, Processor, ResultsWriter, Stream, run_guarded
+from streams.config import PipelineConfig
+from streams.partitioning import partition_of
+from streams.pipeline import PartitionPipeline
+from streams.settings import Settings
+from streams.topics import ingest_topics, result_topics
+from streams.transport import SCHEME, STREAM_BUFFER_BATCHES, BatchTransport, log_beginning
+
+PROCESS_GROUP = "wakeline-process"
+RESULTS_GROUP = "wakeline-results"
+
+# Ctrl-C is answered within 10 s; what is not done by then is read again after the next start.
+STOP_TIMEOUT_S = 8.0
+
+# How long a rebalance waits for a worker that is busy with a slice of messages (s).
+REBALANCE_TIMEOUT_S = 60.0
+
+log = structlog.get_logger(__name__)
+
+NewPipeline = Callable[[int], Pipeline]
+"""Makes the pipeline of a partition number as it is at the start of the logs."""
+
+
+class Part(StrEnum):
+    """The apps that a worker can run."""
+
+    PROCESS = "process"
+    RESULTS = "results"
+
+
+class Worker:
+    """Runs the apps until told to stop.
+
+    Parameters
+    ----------
+    settings
+        Where the broker is, and so on.
+    sink
+        Where results go; the worker closes it. Needed for the part `results`.
+    parts
+        Which apps to run.
+    clock
+        The time of day (s UTC) for ticks.
+    new_pipelines
+        Gives, for a configuration, what makes the pipeline of a partition number.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sink: ResultSink | None,
+        *,
+        parts: frozenset[Part] = frozenset(Part),
+        clock: Clock = time.time,
+        new_pipelines: Callable[[PipelineConfig], NewPipeline] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._new_pipelines = new_pipelines or pipelines
+        self._sink = sink
+        self._parts = parts
+        self._clock = clock
+        self._stop = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask the worker to stop; `run` returns soon after."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until `stop` is called or something fails; whatever failed is raised.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If no broker answers at the address in time.
+        BrokerMismatch
+            If its topics do not fit.
+        """
+        config = self._settings.pipeline_config()
+        plan = parse_ticks(self._settings.ticks)
+        new_pipeline = self._new_pipelines(config)
+        await wait_for_broker(self._settings.broker, self._settings.connect_timeout_s)
+        await require_partitions(self._settings.broker, ALL_TOPICS, config.partitions)
+        failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        async with AsyncExitStack() as stack:
+            apps: list[faust.App] = []
+            tasks: list[Coroutine[Any, Any, None]] = []
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wakeline-"))
+            if Part.RESULTS in self._parts and self._sink is not None:
+                stack.push_async_callback(self._sink.close)
+                app = new_app(RESULTS_GROUP, self._settings, Path(folder))
+                _write_results(app, self._sink, failure)
+                apps.append(app)
+            if Part.PROCESS in self._parts:
+                outbox = await stack.enter_async_context(Outbox(self._settings.broker))
+                app = new_app(PROCESS_GROUP, self._settings, Path(folder))
+                processor = _processor(app, new_pipeline, outbox, failure)
+                apps.append(app)
+                if plan is not None:
+                    writer = TickWriter(
+                        outbox,
+                        config.partitions,
+                        clock=plan.clock(self._clock),
+                        owned=lambda: [(tp.topic, tp.partition) for tp in processor.assigned],
+                    )
+                    tasks.append(writer.run(plan.interval_s))
+            await self._serve(apps, tasks, failure)
+
+    async def _serve(
+        self,
+        apps: list[faust.App],
+        coroutines: list[Coroutine[Any, Any, None]],
+        failure: asyncio.Future[None],
+    ) -> None:
+        """Start the apps, wait until something ends, stop them, and raise what went wrong."""
+        starting = asyncio.ensure_future(_start(apps))
+        ends: list[asyncio.Future[Any]] = [failure, asyncio.ensure_future(self._stop.wait())]
+        ends += [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+        ends += [asyncio.ensure_future(_raise_when_crashed(app)) for app in apps]
+        try:
+            await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done() and starting.exception() is None:
+                self.ready.set()
+                log.info("worker ready", parts=sorted(self._parts))
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            finished = [end for end in (starting, *ends) if end.done()]
+            await _stop(apps, [starting, *ends])
+        for end in finished:
+            await end
+
+
+def pipelines(config: PipelineConfig) -> NewPipeline:
+    """Make Wakeline's own pipelines, with the cohort that comes with it."""
+    cohort = load_cohort()
+    place = partial(partition_of, partitions=config.partitions)
+    return lambda partition: PartitionPipeline(partition, config, partition_of=place, cohort=cohort)
+
+
+def new_app(group: str, settings: Settings, folder: Path) -> faust.App:
+    """A Faust app over the batch transport: no web server, no tables, no topics of its own.
+
+    Parameters
+    ----------
+    group
+        Id of the app, which is its consumer group.
+    settings
+        Where the broker is.
+    folder
+        A folder for what Faust believes it needs one for.
+    """
+    brokers = settings.broker.replace(" ", "").split(",")
+    return faust.App(
+        group,
+        broker=";".join(f"{SCHEME}://{broker}" for broker in brokers),
+        datadir=folder / group,
+        autodiscover=False,
+        # Faust's views would show data, on all interfaces.
+        web_enabled=False,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        stream_buffer_maxsize=STREAM_BUFFER_BATCHES,
+        # A sink that is down must not hold up a rebalance; what is not acknowledged is read again.
+        stream_wait_empty=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 4.0,
+        broker_rebalance_timeout=REBALANCE_TIMEOUT_S,
+    )
+
+
+def _processor(
+    app: faust.App, new_pipeline: NewPipeline, outbox: Outbox, failure: asyncio.Future[None]
+) -> Processor:
+    """Let an app process the ingest topics."""
+    # State is rebuilt from the logs on every assignment; restored checkpoints will say where to
+    # go on instead.
+    cast(BatchTransport, app.transport).read_from = log_beginning
+    processor = Processor(app, new_pipeline, outbox=outbox, code_version=version("wakeline"))
+
+    async def process(stream: faust.StreamT[Any]) -> None:
+        await run_guarded(processor.run, cast(Stream, stream), failure)
+
+    app.agent(ingest_topics(app), name="process")(process)
+    app.on_partitions_assigned.connect(_listener(processor.on_assigned), weak=False)
+    app.on_partitions_revoked.connect(_listener(processor.on_revoked), weak=False)
+    return processor
+
+
+def _write_results(app: faust.App, sink: ResultSink, failure: asyncio.Future[None]) -> None:
+    """Let an app write what the output topics carry into a sink."""
+    writer = ResultsWriter(app, sink)
+
+    async def results(stream: faust.StreamT[Any]) -> None:
+        await run_guarded(writer.run, cast(Stream, stream), failure)
+
+    app.agent(result_topics(app), name="results")(results)
+    app.on_partitions_revoked.connect(_listener(writer.on_revoked), weak=False)
+
+
+def _listener(handle: Callable[[set[TP]], None]) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Make a listener to a signal of Faust about topic-partitions."""
+
+    async def listen(_: object, tps: set[TP], **_options: object) -> None:
+        handle(tps)
+
+    return listen
+
+
+async def _start(apps: list[faust.App]) -> None:
+    await asyncio.gather(*(app.start() for app in apps))
+
+
+async def _raise_when_crashed(app: faust.App) -> None:
+    await app.wait_until_stopped()
+    if app.crash_reason is not None:
+        raise app.crash_reason
+
+
+async def _stop(apps: list[faust.App], tasks: list[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    stops = [asyncio.ensure_future(app.stop()) for app in apps]
+    if stops:
+        _, late = await asyncio.wait(stops, timeout=STOP_TIMEOUT_S)
+        for stop in late:
+            log.warning("an app did not stop in time")
+            stop.cancel()

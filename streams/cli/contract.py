@@ -1,0 +1,47 @@
+"""``wakeline schema``: print the event contract, or bring its files up to date."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.contract import contract_json, with_current_tables
+from streams.errors import BadInput
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the root."""
+    app.command("schema")(schema)
+
+
+def schema(
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to bring up to date: a .json file is written anew, "
+            "of a .md page the generated tables are replaced."
+        ),
+    ] = None,
+) -> None:
+    """Print the event contract: an AsyncAPI 3 document with JSON Schemas.
+
+    Example: wakeline schema > asyncapi.json
+    """
+    if write is None:
+        typer.echo(contract_json(), nl=False)
+        return
+    try:
+        _bring_up_to_date(write)
+    except OSError as error:
+        raise BadInput(f"cannot write {write}: {error.strerror}") from error
+
+
+def _bring_up_to_date(path: Path) -> None:
+    if path.suffix != ".md":
+        path.write_text(contract_json(), encoding="utf-8")
+        return
+    try:
+        page = with_current_tables(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"cannot bring {path} up to date: {error}") from error
+    path.write_text(page, encoding="utf-8")

@@ -1,0 +1,88 @@
+"""What a deployment decides, read from the environment; nothing else in Wakeline reads it.
+
+Every field can be set as ``WAKELINE_<NAME>``; options of a command go before the environment.
+"""
+
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.config import HOUR_S, PipelineConfig
+from streams.errors import BadInput
+
+
+class Settings(BaseSettings):
+    """Settings of a worker and of the commands round it."""
+
+    model_config = SettingsConfigDict(env_prefix="WAKELINE_", frozen=True, extra="ignore")
+
+    # Brokers as host:port, separated by commas.
+    broker: str = "127.0.0.1:9092"
+    # Number of partitions of all topics; absent: the site configuration's, else 4.
+    partitions: int | None = Field(default=None, ge=1, le=100_000)
+    # Copies that the broker keeps of each topic, when `wakeline topics` creates them.
+    replication: int = Field(default=1, ge=1, le=10)
+    # How long after a window's end data for it are taken in (h); absent: as for `partitions`.
+    lateness_h: float | None = Field(default=None, ge=0.0)
+    # TOML file with the fields of PipelineConfig, and those of DetectionConfig under [detection].
+    site_config: Path | None = None
+    # SQLite file that the app `results` writes.
+    results: Path = Path("wakeline.sqlite")
+    # Who keeps the in-band clock: live, recorded, or START:SPEED (see `connectors.ticks`).
+    ticks: str = "live"
+    # How long to try to reach the broker (s).
+    connect_timeout_s: float = Field(default=30.0, gt=0.0)
+    # After how long without a sign of life the broker gives a worker's partitions away (s). Half
+    # of it is also what the embedded broker takes to let a worker in. Kafka's own minimum is 6.
+    session_timeout_s: float = Field(default=10.0, ge=2.0, le=300.0)
+    # Port of the embedded broker that `wakeline up` starts, on the loopback interface.
+    up_port: int = Field(default=9092, ge=1, le=65_535)
+    # Folder in which `wakeline up` keeps its journal and its results.
+    up_folder: Path = Path("wakeline-data")
+
+    @classmethod
+    def load(cls, **options: Any) -> Self:  # noqa: ANN401 - options of commands; pydantic checks them
+        """Settings from the environment, with those ``options`` before it that are not None.
+
+        Raises
+        ------
+        BadInput
+            If a value is not what its field needs; the message names the field.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise BadInput(
+                f"{name} (or WAKELINE_{name.upper()}) cannot be {first.get('input')!r}: "
+                f"{first['msg'].lower()}"
+            ) from None
+
+    def pipeline_config(self) -> PipelineConfig:
+        """Configuration of the pure part: defaults, then the site's file, then these settings.
+
+        Raises
+        ------
+        BadInput
+            If the file is missing or does not fit.
+        """
+        config = PipelineConfig() if self.site_config is None else _read_site(self.site_config)
+        if self.partitions is not None:
+            config = msgspec.structs.replace(config, partitions=self.partitions)
+        if self.lateness_h is not None:
+            config = msgspec.structs.replace(config, lateness_s=self.lateness_h * HOUR_S)
+        return config
+
+
+def _read_site(path: Path) -> PipelineConfig:
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=PipelineConfig)
+    except OSError as error:
+        raise BadInput(f"the site configuration {path} cannot be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise BadInput(f"the site configuration {path} does not fit: {error}") from error

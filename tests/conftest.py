@@ -1,0 +1,18 @@
+"""What all tests share: where the recordings are that the project was developed against."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(
+    os.environ.get("WAKELINE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")
+)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of development recordings; the test is left out where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("no development recordings: set WAKELINE_SHARED_DATA to their folder")
+    return SHARED_DATA

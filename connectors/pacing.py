@@ -61,7 +61,7 @@ def paced(messages: Iterable[Unplaced], pace: TickPace) -> Iterator[RecordingMes
     for message in messages:
         now = message.time_received
         if clock == -math.inf:
-            clock = math.floor(now / HOUR_S) * HOUR_S - HOUR_S
+            clock = max(0.0, math.floor(now / HOUR_S) * HOUR_S - HOUR_S)
             yield from log.ticks(clock)
         while now - clock > HOUR_S:
             clock += HOUR_S

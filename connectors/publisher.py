@@ -131,12 +131,12 @@ def _due_together(messages: Iterable[RecordingMessage], pace: Pace) -> Iterator[
         yield due
 
 
-def days_to_present(first_timestamp_ms: int, now_s: float) -> int:
-    """Whole days by which a recording has to move for its first message to lie in the last 24 h.
+def days_to_present(first_time: float, now_s: float) -> int:
+    """Whole days by which a recording has to move to begin within the 24 h before ``now_s``.
 
     Local times of day stay what they were (but for a change of the clocks in between).
     """
-    return math.floor((now_s - first_timestamp_ms / 1000.0) / DAY_S)
+    return math.floor((now_s - first_time) / DAY_S)
 
 
 def shifted(message: RecordingMessage, days: int) -> RecordingMessage:
@@ -144,7 +144,9 @@ def shifted(message: RecordingMessage, days: int) -> RecordingMessage:
 
     What is not a JSON object stays as it is.
     """
-    moved_ms = message.timestamp_ms + days * DAY_S * 1000
+    moved_ms = message.timestamp_ms
+    if moved_ms >= 0:  # -1 stands for a timestamp that the recording does not know
+        moved_ms += days * DAY_S * 1000
     value = message.value
     try:
         payload = msgspec.json.decode(value or b"")

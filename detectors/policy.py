@@ -177,8 +177,10 @@ class Policy:
         persistent = [sighting for sighting in sightings if sighting.is_persistent]
         if not persistent:
             return None
-        rows = episode.rows + 1 if episode is not None and episode.is_open else 1
-        is_long = rows > (LONG_FACTOR - 1) * self._persistence(window)[0]
+        k, _ = self._persistence(window)
+        # The first row of an episode stands for the k that made it persistent.
+        rows = k + (episode.rows if episode is not None and episode.is_open else 0)
+        is_long = rows >= LONG_FACTOR * k
         if is_long and any(sighting.z >= LONG_Z for sighting in persistent):
             return Severity.URGENT
         return Severity.WATCH

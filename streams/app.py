@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -206,7 +206,7 @@ def _processor(
     # State is rebuilt from the logs on every assignment; restored checkpoints will say where to
     # go on instead.
     cast(BatchTransport, app.transport).read_from = log_beginning
-    processor = Processor(app, new_pipeline, outbox=outbox, code_version=version("wakeline"))
+    processor = Processor(app, new_pipeline, outbox=outbox, code_version=_code_version())
 
     async def process(stream: faust.StreamT[Any]) -> None:
         await run_guarded(processor.run, cast(Stream, stream), failure)
@@ -226,6 +226,13 @@ def _write_results(app: faust.App, sink: ResultSink, failure: asyncio.Future[Non
 
     app.agent(result_topics(app), name="results")(results)
     app.on_partitions_revoked.connect(_listener(writer.on_revoked), weak=False)
+
+
+def _code_version() -> str:
+    try:
+        return version("wakeline")
+    except PackageNotFoundError:  # run from its sources without having been installed
+        return "unreleased"
 
 
 def _listener(handle: Callable[[set[TP]], None]) -> Callable[..., Coroutine[Any, Any, None]]:

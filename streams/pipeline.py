@@ -219,6 +219,7 @@ class PartitionPipeline:
             Terms(
                 self._config,
                 lambda due: self._registry.before(user_id, due, generation),
+                self.partition,
                 self._epoch,
             ),
         )
@@ -269,7 +270,9 @@ class PartitionPipeline:
         on_time = admitted.records
         if admitted.first_s < cutoff_s:
             on_time = [entry for entry in on_time if record_start_s(entry) >= cutoff_s]
-            self.counts["late"] += len(admitted.records) - len(on_time)
+            late_count = len(admitted.records) - len(on_time)
+            self.counts["late"] += late_count
+            state.late_count += late_count
         state.evidence.add_received(envelope.time_received, cutoff_s)
         if not on_time:
             return
@@ -291,6 +294,7 @@ class PartitionPipeline:
         added = state.add(schema, envelope, source, cutoff_s)
         self.counts["records"] += len(envelope.records) - added.late_count
         self.counts["late"] += added.late_count
+        state.late_count += added.late_count
         if added.changed_from_s is not None:
             self._wake(person, added.changed_from_s + 60.0 + self._config.lateness_s)
         if state.is_dirty:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from streams.config import PipelineConfig
 from streams.detection import Detection
-from streams.events import Envelope, FeatureRow, Output, Subject, WindowKind
+from streams.events import Envelope, FeatureRow, Operation, Output, Subject, WindowKind
 from streams.evidence import Added, Evidence
 from streams.features.base import Bounds, Values, Window
 from streams.features.sleep import sleeps
@@ -37,10 +37,11 @@ _NEVER = 10**9
 
 
 class Terms(Struct, frozen=True):
-    """What a subject is told by its partition: settings, the registry's history, the epoch."""
+    """What a subject is told by its partition: settings, the registry's history, where it is."""
 
     config: PipelineConfig
     registered: EnrolmentAt
+    partition: int
     epoch: int
 
 
@@ -55,6 +56,7 @@ class SubjectState:
         "_epoch",
         "_gaps",
         "_has_new_sleep",
+        "_partition",
         "_registered",
         "_shown",
         "_shown_until_s",
@@ -62,6 +64,7 @@ class SubjectState:
         "current",
         "detection",
         "evidence",
+        "late_count",
         "user_id",
     )
 
@@ -78,6 +81,8 @@ class SubjectState:
         self.evidence = Evidence()
         self._config = terms.config
         self._epoch = terms.epoch
+        self._partition = terms.partition
+        self.late_count = 0
         self._registered = terms.registered
         self._windows = Windows(self.evidence, enrolled_s)
         self._gaps = SyncGaps()
@@ -161,6 +166,7 @@ class SubjectState:
                 self.evidence.grid.finish(bounds.start // 60)
             elif bounds.kind is WindowKind.DAY:
                 self._gaps.settle_day(bounds, self.evidence.received_hours)
+                outputs += self._data_quality(due_instant)
         return outputs
 
     def _settle_minutes(self, row: FeatureRow, bounds: Bounds, due_instant: float) -> list[Output]:
@@ -175,6 +181,26 @@ class SubjectState:
                 outputs += self.detection.settle(minute, due_instant, due_instant)
         return outputs
 
+    def _data_quality(self, due_instant: float) -> list[Output]:
+        """What was refused or overlapped so far, said once a day and only if there is any."""
+        values = {
+            "late_count": float(self.late_count),
+            "overlap_count": float(self.evidence.grid.overlap_count),
+        }
+        if not any(values.values()):
+            return []
+        return [
+            Operation(
+                name="data_quality",
+                partition=self._partition,
+                time=due_instant,
+                values=values,
+                user_id=self.user_id,
+                project_id=self.current.project_id,
+                epoch=self._epoch,
+            )
+        ]
+
     def _next_due(self, clock: float) -> tuple[Bounds, Subject, float] | None:
         lateness = self._config.lateness_s
         found: list[tuple[tuple[float, int, int], Bounds, Subject, float]] = []
@@ -185,7 +211,7 @@ class SubjectState:
             again = self._windows.next_hour(hour.start // 60, subject) or hour
             found.append((settling_order(again, due), again, subject, due))
         for kind in _DATE_KINDS:
-            date = self._windows.first_date(kind, self.current)
+            date = self._windows.first_date(kind)
             due = due_s(Bounds(kind, 0, 0, date, ""), lateness)
             if due <= clock:
                 subject = self._subject_at(due)

@@ -16,16 +16,18 @@ HOUR_ROWS_DAYS = 7
 
 _ORDER = {kind: place for place, kind in enumerate(WindowKind)}
 _ABSENT = -(10**12)
+_WESTERNMOST_MIN = 720
 
 
 class Frontier(Struct):
-    """First windows that have not settled: hour index, and date with start minute of the rest."""
+    """What has settled: the next hour, and the next date of a kind with the minute it begins.
+
+    None while nothing of that kind has settled, for earlier data may still come.
+    """
 
     hour: int | None = None
-    night: int = 0
-    night_start: int = 0
-    day: int = 0
-    day_start: int = 0
+    night: tuple[int, int] | None = None
+    day: tuple[int, int] | None = None
 
 
 def settling_order(bounds: Bounds, due_s: float) -> tuple[float, int, int]:
@@ -43,11 +45,10 @@ def due_s(bounds: Bounds, lateness_s: float) -> float:
 class Windows:
     """Finds the bounds of a subject's windows from what the evidence tells so far."""
 
-    __slots__ = ("_enrolled_minute", "_evidence", "_has_settled", "frontier")
+    __slots__ = ("_enrolled_minute", "_evidence", "frontier")
 
     def __init__(self, evidence: Evidence, enrolled_s: float) -> None:
         self.frontier = Frontier()
-        self._has_settled = False
         self._evidence = evidence
         self._enrolled_minute = int(enrolled_s // 60)
 
@@ -70,18 +71,19 @@ class Windows:
         date = (start + self._evidence.offsets.at(stop, zone)) // 1_440
         return Bounds(WindowKind.HOUR, start, stop, date, zone)
 
-    def first_date(self, kind: WindowKind, subject: Subject) -> int:
+    def first_date(self, kind: WindowKind) -> int:
         """Date of the first unsettled night or day (days since the epoch)."""
-        self._start_dates(subject)
-        return self.frontier.night if kind is WindowKind.NIGHT else self.frontier.day
+        settled = self.frontier.night if kind is WindowKind.NIGHT else self.frontier.day
+        return self._earliest_date() if settled is None else settled[0]
 
     def next_of_date(self, kind: WindowKind, subject: Subject) -> Bounds:
         """The first unsettled night or day."""
-        self._start_dates(subject)
-        front = self.frontier
-        if kind is WindowKind.NIGHT:
-            return self.of_date(kind, front.night, front.night_start, subject)
-        return self.of_date(kind, front.day, front.day_start, subject)
+        settled = self.frontier.night if kind is WindowKind.NIGHT else self.frontier.day
+        if settled is None:
+            date = self._earliest_date()
+            before = self.of_date(kind, date - 1, _ABSENT, subject)
+            settled = date, before.stop
+        return self.of_date(kind, *settled, subject)
 
     def of_date(self, kind: WindowKind, date: int, start: int, subject: Subject) -> Bounds:
         """The night or day of a date that begins at minute ``start``."""
@@ -98,11 +100,10 @@ class Windows:
         if bounds.kind is WindowKind.HOUR:
             self.frontier.hour = bounds.stop // 60
             return
-        self._has_settled = True
         if bounds.kind is WindowKind.NIGHT:
-            self.frontier.night, self.frontier.night_start = bounds.date + 1, bounds.stop
+            self.frontier.night = bounds.date + 1, bounds.stop
         else:
-            self.frontier.day, self.frontier.day_start = bounds.date + 1, bounds.stop
+            self.frontier.day = bounds.date + 1, bounds.stop
 
     def has_row(self, bounds: Bounds) -> bool:
         """Whether a night or day has a row: since enrolment, and before it where data lie.
@@ -120,9 +121,9 @@ class Windows:
     def oldest_minute(self) -> int | None:
         """The first minute that an unsettled window may read, None before anything settled."""
         front = self.frontier
-        if not self._has_settled:
+        if front.night is None or front.day is None:
             return None
-        return min(front.night_start, front.day_start)
+        return min(front.night[1], front.day[1])
 
     def silence_h(self, bounds: Bounds) -> float:
         """Hours from the last data of any kind before the window's end to that end."""
@@ -138,20 +139,15 @@ class Windows:
                 ends.append(bounds.stop - (bounds.date - date) * 1_440)
         return max(bounds.stop - max(ends), 0.0) / 60.0
 
-    def _start_dates(self, subject: Subject) -> None:
-        """Find the first night and day there are, until one of them has settled."""
-        if self._has_settled:
-            return
-        evidence, zone = self._evidence, subject.time_zone
+    def _earliest_date(self) -> int:
+        """A date no later than the first night and day with a row, whatever the time zone.
+
+        Dates before the enrolment that hold no data have no row, so it does no harm to begin
+        early; and nothing that may still change, such as the zone, shows in the choice.
+        """
+        evidence = self._evidence
         hour = evidence.active_hours.first()
         first = min(self._enrolled_minute, self._enrolled_minute if hour is None else hour * 60)
-        date = (first + evidence.offsets.at(first, zone)) // 1_440
+        date = (first - _WESTERNMOST_MIN) // 1_440
         dated = evidence.active_dates.first()
-        date = min(date, date if dated is None else dated)
-        clock = local_time_minutes(subject.day_start)
-        front, offsets = self.frontier, evidence.offsets
-        front.night_start = first_reached(
-            date - 1, clock, not_before=_ABSENT, log=offsets, zone=zone
-        )
-        front.day_start = first_reached(date, 0, not_before=_ABSENT, log=offsets, zone=zone)
-        front.night = front.day = date
+        return date if dated is None else min(date, dated)

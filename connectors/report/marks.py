@@ -1,4 +1,4 @@
-"""What every daily plot carries beside its values: alerts, the data strip, and learning.
+"""What a plot is, and what it carries beside its values: alerts, the data strip, learning.
 
 Kinds of alerts differ by shape and words, so that nothing rests on colour.
 """
@@ -8,6 +8,8 @@ import html
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from msgspec import Struct
 
 from connectors.report import words
 from connectors.report.people import ATTENTION_STATUSES, Span
@@ -19,9 +21,10 @@ Json = dict[str, Any]
 DAY_MS = 86_400_000
 """Distance of daily points, in the unit of Plotly's date axes (ms)."""
 
+INK, LINE_COLOUR, BAND_COLOUR = "#22313f", "#2b6c8f", "#dbe8ee"
 LEARNING_COLOUR = "#f3efe4"
+CLOSED_OPACITY = 0.35
 STRIP_COLOURS = [[0.0, "#ffffff"], [0.5, "#b9d2dd"], [1.0, "#4f8ba6"]]
-STRIP_WORDS = ("no data", "data for part of the time", "data for most of the time")
 
 KIND_COLOURS = {
     AlertKind.CLINICAL: "#b3541e",
@@ -37,26 +40,34 @@ KIND_MARKERS = {
 }
 
 
+class Plot(Struct, frozen=True):
+    """A figure with its title and a caption that says in words what it shows."""
+
+    title: str
+    caption: str
+    figure: Json
+    is_wide: bool = False
+
+
 def alert_traces(
     alerts: Iterable[Alert], source: tuple[WindowKind, str], scale: float
 ) -> list[Json]:
     """Mark alerts at the value that they speak of, one trace for each kind."""
     window, feature = source
-    points: dict[AlertKind, list[tuple[str, float, str]]] = {}
+    points: dict[AlertKind, list[_Mark]] = {}
     for alert in alerts:
         if alert.window is not window:
             continue
         for reason in alert.reasons:
             if reason.feature == feature:
-                y = round(reason.value * scale, 2)
-                points.setdefault(alert.kind, []).append((_date(alert), y, _hover(alert)))
+                points.setdefault(alert.kind, []).append(_mark(alert, reason.value * scale))
     return [_markers(kind, marks) for kind, marks in sorted(points.items())]
 
 
 def data_alert_trace(alerts: Iterable[Alert], dates: Sequence[dt.date]) -> list[Json]:
     """Mark alerts on missing data in the strip that shows where data are missing."""
     marks = [
-        (_date(alert), 0.0, _hover(alert))
+        _mark(alert, 0.0)
         for alert in alerts
         if alert.kind is AlertKind.DATA and dates[0] <= alert.local_date <= dates[-1]
     ]
@@ -73,7 +84,6 @@ def strip_trace(levels: Sequence[int], first: dt.date) -> Json:
         "dx": DAY_MS,
         "y0": 0,
         "z": [list(levels)],
-        "text": [[STRIP_WORDS[level] for level in levels]] if len(levels) <= 31 else None,
         "zmin": 0,
         "zmax": 2,
         "colorscale": STRIP_COLOURS,
@@ -116,26 +126,36 @@ def learning_layout(spans: Sequence[Span]) -> Json:
     return {"shapes": shapes, "annotations": [label]}
 
 
-def _markers(kind: AlertKind, marks: Sequence[tuple[str, float, str]]) -> Json:
+class _Mark(Struct, frozen=True):
+    x: str
+    y: float
+    text: str
+    opacity: float
+
+
+def _mark(alert: Alert, y: float) -> _Mark:
+    # Closed alerts stay visible, in the background.
+    opacity = 1.0 if alert.status in ATTENTION_STATUSES else CLOSED_OPACITY
+    return _Mark(alert.local_date.isoformat(), round(y, 2), _hover(alert), opacity)
+
+
+def _markers(kind: AlertKind, marks: Sequence[_Mark]) -> Json:
     return {
         "type": "scatter",
         "mode": "markers",
         "name": f"alert: {words.KIND_WORDS[kind].lower()}",
-        "x": [x for x, _, _ in marks],
-        "y": [y for _, y, _ in marks],
-        "text": [text for _, _, text in marks],
+        "x": [mark.x for mark in marks],
+        "y": [mark.y for mark in marks],
+        "text": [mark.text for mark in marks],
         "marker": {
             "symbol": KIND_MARKERS[kind],
             "size": 11,
             "color": KIND_COLOURS[kind],
+            "opacity": [mark.opacity for mark in marks],
             "line": {"width": 1.5, "color": "#ffffff"},
         },
         "hovertemplate": "%{text}<extra></extra>",
     }
-
-
-def _date(alert: Alert) -> str:
-    return alert.local_date.isoformat()
 
 
 def _hover(alert: Alert) -> str:

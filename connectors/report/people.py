@@ -23,6 +23,9 @@ from streams.events import (
 MINUTES_SHOWN_S = 7 * 86_400.0
 """Time before a person's last heart-rate minute that is shown minute by minute (s)."""
 
+HOURS_READ = 7 * 24
+"""Hours of a person that are read to tell when they were last heard of."""
+
 FRESH_DAYS = 3
 """Days within which there must be data before a page says that no change was found."""
 
@@ -105,15 +108,14 @@ def user_ids(connection: sqlite3.Connection) -> list[str]:
 def read_person(connection: sqlite3.Connection, user_id: str, now: float) -> Person:
     """Read one person as of ``now`` (s UTC), provisional rows included."""
     nights, days = (_rows(connection, user_id, kind) for kind in (WindowKind.NIGHT, WindowKind.DAY))
-    hours = _rows(connection, user_id, WindowKind.HOUR)
     judgements = _judgements(connection, user_id)
     alerts = _alerts(connection, user_id)
-    rows = [*nights, *days, *hours]
-    last_data_at = max((row.end for row in rows if _has_data(row)), default=None)
-    teams = [row.care_team for row in (days or rows)] or [alert.care_team for alert in alerts]
+    rows = [*nights, *days, *_last_hours(connection, user_id)]
+    last_data_at = max(_last_data(rows), default=None)
+    teams = [row.care_team for row in rows] + [alert.care_team for alert in alerts]
     return Person(
         user_id=user_id,
-        care_team=teams[-1] if teams else "",
+        care_team=teams[0] if teams else "",
         nights=nights,
         days=days,
         minutes=_minutes(connection, user_id),
@@ -146,6 +148,14 @@ def _rows(connection: sqlite3.Connection, user_id: str, window: WindowKind) -> l
     )
     decode = msgspec.json.Decoder(FeatureRow).decode
     return [decode(body) for (body,) in bodies]
+
+
+def _last_hours(connection: sqlite3.Connection, user_id: str) -> list[FeatureRow]:
+    bodies = connection.execute(
+        "SELECT body FROM features WHERE user_id = ? AND window = 'hour' ORDER BY at DESC LIMIT ?",
+        (user_id, HOURS_READ),
+    )
+    return [_row(body) for (body,) in bodies]
 
 
 def _minutes(connection: sqlite3.Connection, user_id: str) -> list[MinuteValues]:
@@ -199,10 +209,14 @@ def _spans(is_learning: dict[dt.date, bool]) -> Iterator[Span]:
         yield Span(run[0], run[-1])
 
 
-def _has_data(row: FeatureRow) -> bool:
-    return any(share > 0 for share in row.coverage.values()) or any(
-        name not in {"silence_h", "sync_gap_usual_h"} for name in row.values
-    )
+def _last_data(rows: Iterable[FeatureRow]) -> Iterator[float]:
+    """Give when each row last heard of the person, as exactly as the row can tell (s UTC)."""
+    for row in rows:
+        silence_h = row.values.get("silence_h")
+        if silence_h is not None:
+            yield row.end - silence_h * 3_600.0
+        elif any(share > 0 for share in row.coverage.values()) or row.values:
+            yield row.end
 
 
 def _state(judgements: list[_Judgement], last_data_at: float | None, now: float) -> State:

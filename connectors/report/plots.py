@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from connectors.report import marks, series, words
-from connectors.report.marks import DAY_MS, Json
+from connectors.report.marks import BAND_COLOUR, DAY_MS, INK, LINE_COLOUR, Json, Plot
+from connectors.report.minutes import heart_rate_minutes
 from connectors.report.people import Person
 from streams.events import FeatureRow, WindowKind
-
-INK, BLUE, BAND = "#22313f", "#2b6c8f", "#dbe8ee"
 
 
 class Panel(Struct, frozen=True, kw_only=True):
@@ -81,21 +80,13 @@ PANELS = (
 """Daily plots in their order; self-reports follow, one for each instrument."""
 
 
-class Plot(Struct, frozen=True):
-    """A figure with its title and a caption that says in words what it shows."""
-
-    title: str
-    caption: str
-    figure: Json
-
-
 def plots_of(person: Person) -> list[Plot]:
     """Give the plots of which the person has any data."""
     dates = _dates(person)
     if not dates:
         return []
     panels = (*PANELS, *_self_reports(person))
-    plots = [_heart_rate_minutes(person), *(_daily(person, panel, dates) for panel in panels)]
+    plots = [heart_rate_minutes(person), *(_daily(person, panel, dates) for panel in panels)]
     plots.insert(2, _nights(person, dates))
     return [plot for plot in plots if plot is not None]
 
@@ -134,9 +125,10 @@ def _daily(person: Person, panel: Panel, dates: Sequence[dt.date]) -> Plot | Non
     traces += _provisional_trace(rows, feature, panel)
     traces += marks.alert_traces(person.alerts, (window, feature), panel.scale)
     traces += [marks.strip_trace(strip, dates[0]), *marks.data_alert_trace(person.alerts, dates)]
-    layout = {"yaxis": {"title": {"text": panel.axis}}} | marks.learning_layout(
-        person.learning.get((window, feature), [])
-    )
+    layout = {
+        "yaxis": {"title": {"text": panel.axis}},
+        "xaxis": _date_axis(dates),
+    } | marks.learning_layout(person.learning.get((window, feature), []))
     caption = _caption(values, strip, dates, (feature, panel.unit))
     return Plot(panel.title, caption, {"data": traces, "layout": layout})
 
@@ -145,20 +137,18 @@ def _nights(person: Person, dates: Sequence[dt.date]) -> Plot | None:
     """Draw each night as a bar from falling asleep to waking up, evening at the top."""
     onset = series.daily(person.nights, "sleep_onset_min", dates)
     offset = series.daily(person.nights, "sleep_offset_min", dates)
-    pairs = [
-        (a, b) if a is not None and b is not None else (None, None)
-        for a, b in zip(onset, offset, strict=True)
-    ]
-    if all(a is None for a, _ in pairs):
+    pairs = [None if a is None or b is None else (a, b) for a, b in zip(onset, offset, strict=True)]
+    known = [pair for pair in pairs if pair is not None]
+    if not known:
         return None
     bars: Json = {
         "type": "bar",
         "name": "asleep",
         "x0": dates[0].isoformat(),
         "dx": DAY_MS,
-        "base": [_scaled(a, 1 / 60) for a, _ in pairs],
-        "y": [None if a is None else _scaled(b - a, 1 / 60) for a, b in pairs],
-        "customdata": [None if a is None else _from_to(a, b) for a, b in pairs],
+        "base": series.scaled([pair and pair[0] for pair in pairs], 1 / 60),
+        "y": series.scaled([pair and pair[1] - pair[0] for pair in pairs], 1 / 60),
+        "customdata": [pair and _from_to(*pair) for pair in pairs],
         "marker": {"color": "#7fa9bd"},
         "hovertemplate": "%{x|%a %e %b %Y}<br>%{customdata}<extra></extra>",
     }
@@ -174,60 +164,25 @@ def _nights(person: Person, dates: Sequence[dt.date]) -> Plot | None:
     for feature in ("sleep_onset_min", "sleep_offset_min"):
         traces += marks.alert_traces(person.alerts, (WindowKind.NIGHT, feature), 1 / 60)
     traces += [marks.strip_trace(strip, dates[0]), *marks.data_alert_trace(person.alerts, dates)]
-    layout = {"yaxis": _clock_axis(pairs), "bargap": 0.25}
+    layout = {"yaxis": _clock_axis(known), "xaxis": _date_axis(dates), "bargap": 0.25}
     layout |= marks.learning_layout(person.learning.get((WindowKind.NIGHT, "sleep_onset_min"), []))
-    known = sum(a is not None for a, _ in pairs)
-    caption = f"{known} of {len(dates)} nights with times. Dashed: the middle of earlier nights."
-    return Plot("Nights", caption, {"data": traces, "layout": layout})
-
-
-def _heart_rate_minutes(person: Person) -> Plot | None:
-    buckets = series.minute_buckets(person.minutes)
-    if buckets is None:
-        return None
-    local = dt.datetime.fromtimestamp(buckets.start + _offset_s(person, buckets.start), dt.UTC)
-    axis: Json = {"x0": f"{local:%Y-%m-%d %H:%M}", "dx": buckets.length_s * 1_000}
-    heights = [
-        None if low is None or high is None else round(high - low, 1)
-        for low, high in zip(buckets.low, buckets.high, strict=True)
-    ]
-    # Bars rather than a filled line: a fill would paint over the gaps.
-    spread = axis | {
-        "type": "bar",
-        "name": "lowest to highest",
-        "base": _rounded(buckets.low),
-        "y": heights,
-        "marker": {"color": BAND, "line": {"width": 0}},
-        "hoverinfo": "skip",
-    }
-    mean = axis | {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "mean",
-        "y": _rounded(buckets.mean),
-        "line": {"color": BLUE, "width": 1.4},
-        "hovertemplate": "%{x|%a %e %b %H:%M}<br>%{y:.0f} bpm<extra></extra>",
-    }
-    known = sum(value is not None for value in buckets.mean)
     caption = (
-        f"Mean and range of every {words.duration_in_words(buckets.length_s)}, local time; gaps "
-        f"are times without data. {words.duration_in_words(known * buckets.length_s)} with data."
+        f"{len(known)} of {len(dates)} nights with times. Dashed: the middle of earlier nights."
     )
-    layout = {"yaxis": {"title": {"text": "bpm"}, "domain": [0, 1]}, "bargap": 0}
-    return Plot("Heart rate, last days", caption, {"data": [spread, mean], "layout": layout})
+    return Plot("Nights", caption, {"data": traces, "layout": layout})
 
 
 def _band_traces(band: series.Band, panel: Panel) -> list[Json]:
     shared: Json = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "dx": DAY_MS}
     shared["x0"] = band.first.isoformat()
     low, middle, high = (
-        [_scaled(value, panel.scale) for value in values]
-        for values in (band.low, band.middle, band.high)
+        series.scaled(values, panel.scale) for values in (band.low, band.middle, band.high)
     )
     edge = {"width": 0, "shape": "hvh"}
     return [
         shared | {"y": low, "line": edge, "showlegend": False},
-        shared | {"y": high, "line": edge, "fill": "tonexty", "fillcolor": BAND, "name": "usual"},
+        shared
+        | {"y": high, "line": edge, "fill": "tonexty", "fillcolor": BAND_COLOUR, "name": "usual"},
         shared | {"y": middle, "line": {"color": "#86a9b9", "width": 1, "dash": "dot"}},
     ]
 
@@ -241,7 +196,7 @@ def _median_trace(band: series.Band | None, name: str) -> Json | None:
         "name": name,
         "x0": band.first.isoformat(),
         "dx": DAY_MS,
-        "y": [_scaled(value, 1 / 60) for value in band.middle],
+        "y": series.scaled(band.middle, 1 / 60),
         "line": {"color": INK, "width": 1, "dash": "dash"},
         "hoverinfo": "skip",
     }
@@ -254,15 +209,15 @@ def _value_trace(values: series.Values, first: dt.date, panel: Panel, feature: s
         "name": "value",
         "x0": first.isoformat(),
         "dx": DAY_MS,
-        "y": [_scaled(value, panel.scale) for value in values],
+        "y": series.scaled(values, panel.scale),
         "text": None
         if panel.scale == 1
         else [
             None if value is None else words.value_in_words(value, feature, panel.unit)
             for value in values
         ],
-        "line": {"color": BLUE, "width": 1.3},
-        "marker": {"size": 4, "color": BLUE},
+        "line": {"color": LINE_COLOUR, "width": 1.3},
+        "marker": {"size": 4, "color": LINE_COLOUR},
         "hovertemplate": "%{x|%a %e %b %Y}<br>"
         + (f"%{{y:,.0f}} {panel.axis}" if panel.scale == 1 else "%{text}")
         + "<extra></extra>",
@@ -279,8 +234,8 @@ def _provisional_trace(rows: Sequence[FeatureRow], feature: str, panel: Panel) -
             "mode": "markers",
             "name": "may still change",
             "x": [row.local_date.isoformat() for row in open_rows],
-            "y": [_scaled(row.values[feature], panel.scale) for row in open_rows],
-            "marker": {"size": 7, "color": "#ffffff", "line": {"color": BLUE, "width": 1.5}},
+            "y": series.scaled([row.values[feature] for row in open_rows], panel.scale),
+            "marker": {"size": 7, "color": "#ffffff", "line": {"color": LINE_COLOUR, "width": 1.5}},
             "hovertemplate": "late data may still change this<extra></extra>",
         }
     ]
@@ -295,20 +250,15 @@ def _count(person: Person, source: tuple[WindowKind, str]) -> int:
     return sum(feature in row.values for row in _rows(person, window))
 
 
-def _offset_s(person: Person, time: float) -> float:
-    """Seconds of the local clock ahead of UTC, told by where the person's day began."""
-    for row in person.days:
-        if row.start <= time < row.end:
-            midnight = dt.datetime.combine(row.local_date, dt.time(), tzinfo=dt.UTC)
-            return midnight.timestamp() - row.start
-    return 0.0
+def _date_axis(dates: Sequence[dt.date]) -> Json:
+    """Axis of all the dates, so that the plots of a person lie in line with each other."""
+    return {"range": [f"{dates[0] - dt.timedelta(days=1)} 12:00", f"{dates[-1]} 12:00"]}
 
 
-def _clock_axis(pairs: Sequence[tuple[float | None, float | None]]) -> Json:
+def _clock_axis(pairs: Sequence[tuple[float, float]]) -> Json:
     """Axis of local clock hours, evening above morning, a tick every two hours."""
-    onsets = [onset for onset, _ in pairs if onset is not None]
-    offsets = [offset for _, offset in pairs if offset is not None]
-    ticks = list(range(int(min(onsets) // 120) * 2, int(max(offsets) // 120) * 2 + 3, 2))
+    first, last = min(onset for onset, _ in pairs), max(offset for _, offset in pairs)
+    ticks = list(range(int(first // 120) * 2, int(last // 120) * 2 + 3, 2))
     return {
         "tickvals": ticks,
         "ticktext": [f"{hour % 24:02d}:00" for hour in ticks],
@@ -339,11 +289,3 @@ def _caption(
     text += f"{known} of {len(dates)} days with a value"
     missing = sum(level == 0 for level in strip)
     return f"{text}, {missing} without any data." if missing else f"{text}."
-
-
-def _scaled(value: float | None, scale: float) -> float | None:
-    return None if value is None else round(value * scale, 2)
-
-
-def _rounded(values: series.Values) -> series.Values:
-    return [_scaled(value, 1.0) for value in values]

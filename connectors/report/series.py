@@ -119,6 +119,11 @@ def minute_buckets(minutes: Sequence[MinuteValues]) -> Buckets | None:
     )
 
 
+def scaled(values: Sequence[float | None], scale: float = 1.0) -> Values:
+    """Give the values times ``scale``, rounded to what a plot can show."""
+    return [None if value is None else round(value * scale, 2) for value in values]
+
+
 def _level(row: FeatureRow | None, feature: str, channel: str) -> int:
     if row is None:
         return 0

@@ -44,7 +44,7 @@ def demo(
     results.unlink(missing_ok=True)
 
     async def run(stop: asyncio.Event) -> None:
-        await _stream(found, results, stop)
+        await stream(found, results, stop)
 
     run_until_signal(run)
     _show(results)
@@ -53,7 +53,7 @@ def demo(
     typer.echo(f"\nResults: {results}\nReport:  {page} (open it in a browser)")
 
 
-async def _stream(found: "RecordingSummary", results: Path, stop: asyncio.Event) -> None:
+async def stream(found: "RecordingSummary", results: Path, stop: asyncio.Event) -> None:
     """Publish the recording into a fresh broker and work until all that follows is stored."""
     from connectors.broker import EmbeddedBroker
     from connectors.kafka import ensure_topics

@@ -8,7 +8,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 # Libraries that tell of every step; what they say at ERROR is worth a line.
-_TALKATIVE = ("aiokafka", "asyncio", "faust", "mode")
+_TALKATIVE = ("aiokafka", "asyncio", "faust", "mode", "streams.transport")
 
 
 def configure_logs(level: int = logging.INFO) -> None:

@@ -12,7 +12,7 @@ import typer
 from streams.cli.running import run_until_signal, until
 
 if TYPE_CHECKING:
-    from connectors.recordings import RecordingMessage
+    from connectors.recordings import RecordingMessage, RecordingSummary
     from streams.settings import Settings
 
 BrokerOption = Annotated[
@@ -138,7 +138,7 @@ def publish(
     async def run() -> int:
         await wait_for_broker(settings.broker, settings.connect_timeout_s)
         await require_partitions(settings.broker, INGEST_TOPICS, summary.partitions)
-        messages = _messages(recording, time.time() if start is Start.NOW else None)
+        messages = _messages(summary, time.time() if start is Start.NOW else None)
         async with Outbox(settings.broker) as outbox:
             with _progress("publishing", summary.messages) as advance:
                 return await publish_messages(messages, outbox, pace=pace, on_progress=advance)
@@ -215,20 +215,18 @@ def _settings(**options: object) -> "Settings":
     return Settings.load(**options)
 
 
-def _messages(paths: list[Path], now_s: float | None) -> "Iterator[RecordingMessage]":
-    """Messages of recordings one after the other, moved to the present if ``now_s`` is given."""
+def _messages(summary: "RecordingSummary", now_s: float | None) -> "Iterator[RecordingMessage]":
+    """Messages of recordings, with ticks, moved to the present if ``now_s`` is given."""
     from connectors.publisher import days_to_present, shifted
-    from connectors.recordings import read_recording
+    from connectors.recordings import read_recordings, with_ticks
 
-    days: int | None = None
-    for path in paths:
-        for message in read_recording(path):
-            if now_s is None:
-                yield message
-                continue
-            if days is None:
-                days = days_to_present(message.timestamp_ms, now_s)
-            yield shifted(message, days)
+    messages = read_recordings(summary.paths)
+    if not summary.has_ticks:
+        messages = with_ticks(messages, summary.partitions)
+    if now_s is None:
+        return messages
+    days = days_to_present(summary.first_time, now_s)
+    return (shifted(message, days) for message in messages)
 
 
 @contextmanager

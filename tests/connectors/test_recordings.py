@@ -196,7 +196,8 @@ def test_files_in_any_order_give_each_log_in_order(tmp_path: Path) -> None:
         _write(tmp_path / "earlier", [_message(0), _message(1)]),
         _write(tmp_path / "beside", [_message(o, topic="sleep") for o in range(0, 9, 2)]),
     ]
-    assert [path.name for path in inspect_recordings(paths).paths] == ["earlier", "later", "beside"]
+    names = [path.name for path in inspect_recordings(paths).paths]
+    assert names.index("earlier") < names.index("later")
     read = [(message.topic, message.offset) for message in read_recordings(paths)]
     assert [offset for topic, offset in read if topic == "heart-rate"] == [0, 1, 5, 6]
     # Kafka's timestamps merge what shares no log.

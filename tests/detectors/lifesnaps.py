@@ -94,6 +94,4 @@ def _row(
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_bytes(
-        msgspec.json.format(msgspec.json.encode(fit()), indent=2) + b"\n"
-    )
+    Path(sys.argv[1]).write_bytes(msgspec.json.format(msgspec.json.encode(fit()), indent=2) + b"\n")

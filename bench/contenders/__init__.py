@@ -1,0 +1,1 @@
+"""Contenders for the job of ``bench.job``: one module each, run in a process of its own."""

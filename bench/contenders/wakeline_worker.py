@@ -1,0 +1,108 @@
+"""Wakeline's whole worker: consent, lateness, features, detection and results of every message.
+
+It does far more than the job of the others, and is shown beside them for honesty's sake. Measured
+from its first message until the clocks of all partitions have reached the recording's end and all
+that follows from it has been acknowledged.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from bench.contenders.task import Report, Task
+from streams.agents import Pipeline
+from streams.app import NewPipeline, Part, Worker, pipelines
+from streams.config import PipelineConfig
+from streams.events import Output
+from streams.pipeline import PartitionPipeline
+from streams.settings import Settings
+from streams.transport import Record
+
+
+def run(task: Task) -> Report:
+    """Do the task."""
+    return asyncio.run(_run(task))
+
+
+async def _run(task: Task) -> Report:
+    stopwatch = Stopwatch(task)
+    settings = Settings(broker=task.broker, partitions=task.partitions, ticks="recorded")
+    worker = Worker(
+        settings,
+        None,
+        parts=frozenset({Part.PROCESS}),
+        new_pipelines=stopwatch.pipelines,
+    )
+    running = asyncio.ensure_future(worker.run())
+    done = asyncio.ensure_future(stopwatch.done.wait())
+    await asyncio.wait([running, done], return_when=asyncio.FIRST_COMPLETED)
+    worker.stop()
+    await running
+    return stopwatch.report()
+
+
+class Stopwatch:
+    """Runs from the first message until all partitions have ended."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._open = set(range(task.partitions))
+        self._started: tuple[float, float] | None = None
+        self._stopped = (0.0, 0.0)
+        self.done = asyncio.Event()
+
+    def pipelines(self, config: PipelineConfig) -> NewPipeline:
+        """Give what makes the product's own pipelines, each under this watch."""
+        new_pipeline = pipelines(config)
+        return lambda partition: Watched(new_pipeline(partition), self)
+
+    def start(self) -> None:
+        """Start with the first message."""
+        if self._started is None:
+            self._started = _now()
+
+    def look(self, partition: int, clock: float) -> None:
+        """Stop once the last partition's clock has reached the end."""
+        if clock >= self._task.end_s and partition in self._open:
+            self._open.remove(partition)
+            if not self._open:
+                self._stopped = _now()
+                self.done.set()
+
+    def report(self) -> Report:
+        """Give the figures."""
+        assert self._started is not None
+        return Report(
+            contender=self._task.contender,
+            messages=self._task.messages,
+            elapsed_s=self._stopped[0] - self._started[0],
+            cpu_s=self._stopped[1] - self._started[1],
+        )
+
+
+class Watched:
+    """The product's pipeline of one partition, which tells the stopwatch how far it is."""
+
+    def __init__(self, inner: Pipeline, stopwatch: Stopwatch) -> None:
+        assert isinstance(inner, PartitionPipeline)
+        self._inner = inner
+        self._stopwatch = stopwatch
+
+    @property
+    def blocked(self) -> frozenset[str]:
+        """Topics to pause."""
+        return self._inner.blocked
+
+    def process(self, topic: str, records: Sequence[Record]) -> list[Output]:
+        """Take records of one topic."""
+        self._stopwatch.start()
+        return self._inner.process(topic, records)
+
+    def safe_offset(self, topic: str) -> int | None:
+        """First offset not yet taken; the agent asks once all outputs are acknowledged."""
+        self._stopwatch.look(self._inner.partition, self._inner.clock)
+        return self._inner.safe_offset(topic)
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()

@@ -1,0 +1,91 @@
+"""Figures: what a benchmark gives, the table, and the file that keeps them all."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from rich.table import Table
+
+RESULTS = Path(__file__).with_name("results.json")
+
+Progress = Callable[[str], None]
+"""Takes a line on how far a benchmark has come."""
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """What is to be reached: by the ratio where there is one, else by the value."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def is_met(self, figure: float) -> bool:
+        """Whether a figure reaches the goal."""
+        return (self.at_least is None or figure >= self.at_least) and (
+            self.at_most is None or figure <= self.at_most
+        )
+
+    def __str__(self) -> str:
+        low = [] if self.at_least is None else [f"≥ {self.at_least:,g}"]
+        high = [] if self.at_most is None else [f"≤ {self.at_most:,g}"]
+        return " and ".join(low + high)
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """A figure, its peers in the same run and unit, and the ratio to the strongest of them."""
+
+    name: str
+    value: float
+    unit: str
+    peers: dict[str, float] = {}
+    ratio: float | None = None
+    goal: Goal | None = None
+
+    @property
+    def judged(self) -> float:
+        """What the goal is about."""
+        return self.value if self.ratio is None else self.ratio
+
+
+class _Kept(Struct, frozen=True, kw_only=True):
+    """A result as the file keeps it; goals belong to the benchmarks."""
+
+    name: str
+    value: float
+    unit: str
+    peers: dict[str, float]
+    ratio: float | None
+
+
+def keep(results: Iterable[Result], path: Path = RESULTS) -> None:
+    """Write results to the file; they replace those of the same name and join the others."""
+    kept = {}
+    if path.exists():
+        earlier = msgspec.json.decode(path.read_bytes(), type=list[_Kept])
+        kept = {result.name: result for result in earlier}
+    for result in results:
+        kept[result.name] = msgspec.convert(result, _Kept, from_attributes=True)
+    encoded = msgspec.json.encode(list(kept.values()))
+    path.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
+
+
+def table(results: Iterable[Result]) -> Table:
+    """Give a table: a line per figure, and one under it per peer."""
+    shown = Table("benchmark", title="Wakeline's benchmarks")
+    for heading in ("figure", "ratio", "goal"):
+        shown.add_column(heading, justify="right")
+    shown.add_column("met")
+    for result in results:
+        met = "" if result.goal is None else "yes" if result.goal.is_met(result.judged) else "no"
+        shown.add_row(
+            result.name,
+            f"{result.value:,.0f} {result.unit}",
+            "" if result.ratio is None else f"{result.ratio:.2f}",
+            "" if result.goal is None else str(result.goal),
+            met,
+            style="bold",
+        )
+        for name, value in result.peers.items():
+            ratio = f"{result.value / value:.2f}"
+            shown.add_row(f"  {name}", f"{value:,.0f} {result.unit}", ratio)
+    return shown

@@ -1,0 +1,184 @@
+"""Builds the page: one HTML file with everything in it, which opens offline and calls nobody."""
+
+import datetime as dt
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from msgspec import Struct
+from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # plotly has no types
+
+from connectors.report import words
+from connectors.report.people import (
+    ATTENTION_STATUSES,
+    Person,
+    by_attention,
+    read_person,
+    run_clock_s,
+    user_ids,
+)
+from connectors.report.plots import plots_of
+from connectors.run_files import open_run, read_facts
+from streams.errors import BadInput
+from streams.events import Alert, AlertKind, Severity
+
+REASONS_SHOWN = 4
+"""Reasons of one alert that the page spells out."""
+
+ATTENTION_SHOWN = 12
+"""People at the top of the page who are shown without opening the rest of the list."""
+
+
+class ReportSummary(Struct, frozen=True):
+    """What a report holds; ``size_bytes`` is the length of the file."""
+
+    people: int
+    people_waiting: int
+    alerts_open: int
+    alerts_urgent: int
+    size_bytes: int
+
+
+class AlertView(Struct, frozen=True):
+    """An alert in words."""
+
+    kind: str
+    kind_class: str
+    symbol: str
+    is_urgent: bool
+    is_open: bool
+    status: str
+    opened: str
+    age: str
+    summary: str
+    reasons: list[str]
+    gaps: str
+
+
+class PlotView(Struct, frozen=True):
+    """A plot with its caption; ``is_wide`` where it needs the width of the page."""
+
+    title: str
+    caption: str
+    is_wide: bool
+
+
+class PersonView(Struct, frozen=True):
+    """A person as the page shows them; ``figures`` is JSON that is safe inside a script."""
+
+    user_id: str
+    anchor: str
+    care_team: str
+    state: str
+    last_data: str
+    alerts: list[AlertView]
+    closed: list[AlertView]
+    plots: list[PlotView]
+    figures: Markup
+
+
+def write_report(run: Path, output: Path) -> ReportSummary:
+    """Write the report of a run as one HTML file.
+
+    Raises
+    ------
+    BadInput
+        When ``run`` does not hold results of Wakeline, or ``output`` cannot be written.
+    """
+    with open_run(run) as connection:
+        now = run_clock_s(connection)
+        facts = read_facts(connection)
+        people = [read_person(connection, user_id, now) for user_id in user_ids(connection)]
+    page = _page(people, now, facts).encode()
+    try:
+        output.write_bytes(page)
+    except OSError as error:
+        raise BadInput(f"cannot write {output}: {error.strerror}") from error
+    open_alerts = [alert for person in people for alert in person.open_alerts]
+    return ReportSummary(
+        people=len(people),
+        people_waiting=sum(bool(person.open_alerts) for person in people),
+        alerts_open=len(open_alerts),
+        alerts_urgent=sum(alert.severity is Severity.URGENT for alert in open_alerts),
+        size_bytes=len(page),
+    )
+
+
+def _page(people: list[Person], now: float, facts: dict[str, str]) -> str:
+    environment = Environment(
+        loader=PackageLoader("connectors.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    views = {person.user_id: _person_view(person, now) for person in people}
+    waiting = [views[person.user_id] for person in by_attention(people)]
+    others = [view for view in views.values() if not view.alerts]
+    as_of = dt.datetime.fromtimestamp(now, dt.UTC)
+    return environment.get_template("report.html.j2").render(
+        waiting=waiting,
+        shown=ATTENTION_SHOWN,
+        others=others,
+        people=waiting + others,
+        urgent=sum(any(alert.is_urgent for alert in view.alerts) for view in waiting),
+        as_of=f"{words.date_in_words(as_of.date())}, {as_of:%H:%M} UTC",
+        code_version=facts.get("code_version", ""),
+        legend=[
+            (words.KIND_SYMBOLS[kind], kind.value.lower(), words.KIND_WORDS[kind], meaning)
+            for kind, meaning in _KIND_MEANINGS.items()
+        ],
+        # The library is trusted text; escaping would break it.
+        plotly=Markup(get_plotlyjs()),  # noqa: S704
+    )
+
+
+_KIND_MEANINGS = {
+    AlertKind.CLINICAL: "something differs from what is usual for this one person",
+    AlertKind.LIMIT: "a limit that the site has set was passed",
+    AlertKind.DATA: "data stopped or the device was not worn; nothing can be told",
+}
+
+
+def _person_view(person: Person, now: float) -> PersonView:
+    plots = plots_of(person)
+    open_alerts = person.open_alerts
+    closed = [alert for alert in person.alerts if alert not in open_alerts]
+    return PersonView(
+        user_id=person.user_id,
+        anchor=f"person-{person.user_id}",
+        care_team=person.care_team,
+        state=person.state.value,
+        last_data=(
+            "no data yet"
+            if person.last_data_at is None
+            else words.age_in_words(person.last_data_at, now)
+        ),
+        alerts=[_alert_view(alert, now) for alert in open_alerts],
+        closed=[_alert_view(alert, now) for alert in closed],
+        plots=[PlotView(plot.title, plot.caption, plot.is_wide) for plot in plots],
+        figures=_script_json([plot.figure for plot in plots]),
+    )
+
+
+def _alert_view(alert: Alert, now: float) -> AlertView:
+    return AlertView(
+        kind=words.KIND_WORDS[alert.kind],
+        kind_class=alert.kind.value.lower(),
+        symbol=words.KIND_SYMBOLS[alert.kind],
+        is_urgent=alert.severity is Severity.URGENT,
+        is_open=alert.status in ATTENTION_STATUSES,
+        status=words.STATUS_WORDS[alert.status],
+        opened=words.date_in_words(alert.local_date),
+        age=words.age_in_words(alert.opened_at, now),
+        summary=alert.summary,
+        reasons=[words.reason_in_words(reason) for reason in alert.reasons[:REASONS_SHOWN]],
+        gaps=words.evidence_gaps(alert),
+    )
+
+
+def _script_json(value: object) -> Markup:
+    """Encode for a script element: no text of it can end the element or begin another."""
+    text = msgspec.json.encode(value).decode()
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704

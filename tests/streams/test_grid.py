@@ -1,0 +1,122 @@
+"""Goal: cells merge without regard to order or repetition. Method: random samples of two sources in
+several orders against a plain dictionary; packing in between."""
+
+import math
+import random
+
+import pytest
+
+from streams.events import HeartRate, InterBeatInterval
+from streams.grid import BEATS, HEART, STEPS, Grid
+
+MINUTE = 28_333_020
+WATCH, RING = (1, "watch"), (2, "ring")
+
+
+def samples(seed: int) -> list[tuple[tuple[int, str], list[HeartRate]]]:
+    chance = random.Random(seed)
+    return [
+        (
+            chance.choice([WATCH, RING]),
+            [
+                HeartRate(
+                    time=(MINUTE + chance.randint(0, 90)) * 60.0 + chance.randint(0, 9) * 6,
+                    heart_rate=chance.randint(400, 1_500) / 10,
+                )
+                for _ in range(20)
+            ],
+        )
+        for _ in range(12)
+    ]
+
+
+def add(grid: Grid, source: tuple[int, str], records: list[HeartRate]) -> None:
+    owner = grid.owner_of(source)
+    assert owner is not None
+    grid.add_heart_rate(records, owner)
+
+
+def expected_means(envelopes: list[tuple[tuple[int, str], list[HeartRate]]]) -> dict[int, float]:
+    first: dict[tuple[int, tuple[int, str]], dict[int, float]] = {}
+    for source, records in envelopes:
+        for record in records:
+            minute = first.setdefault((int(record.time // 60), source), {})
+            minute.setdefault(int(record.time), record.heart_rate)
+    means = {}
+    for minute, source in sorted(first, reverse=True):
+        values = list(first[minute, source].values())
+        means[minute] = sum(values) / len(values)
+    return means
+
+
+def means(grid: Grid) -> dict[int, float]:
+    arrays = grid.channel(MINUTE - 60, MINUTE + 120, HEART)
+    assert arrays is not None
+    _, count, total, _, _ = arrays
+    return {MINUTE - 60 + i: total[i] / count[i] / 10.0 for i in range(len(count)) if count[i]}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_first_sample_of_a_second_counts_and_the_first_source_wins(seed: int) -> None:
+    envelopes = samples(seed)
+    grid = Grid()
+    for place, (source, records) in enumerate(envelopes):
+        add(grid, source, records)
+        if place % 3 == 0:
+            grid.pack(MINUTE // 60)
+        add(grid, source, records)
+    found, expected = means(grid), expected_means(envelopes)
+    assert found.keys() == expected.keys()
+    assert all(math.isclose(found[m], expected[m], abs_tol=1e-9) for m in expected)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sources_may_come_in_any_order(seed: int) -> None:
+    envelopes = samples(seed)
+    one, other = Grid(), Grid()
+    for source, records in envelopes:
+        add(one, source, records)
+    for source, records in sorted(envelopes, key=lambda envelope: -envelope[0][0]):
+        add(other, source, records)
+    assert means(one) == means(other)
+
+
+def test_differences_of_beats_bridge_no_gap_and_count_once() -> None:
+    grid = Grid()
+    owner = grid.owner_of(WATCH)
+    assert owner is not None
+    start = MINUTE * 60.0
+    times = [0.0, 0.8, 1.7, 10.0, 10.9]
+    intervals = [0.8, 0.8, 0.9, 0.8, 0.9]
+    beats = [
+        InterBeatInterval(time=start + time, inter_beat_interval=interval)
+        for time, interval in zip(times, intervals, strict=True)
+    ]
+    grid.add_beats(beats, owner)
+    grid.add_beats(beats, owner)
+    arrays = grid.channel(MINUTE, MINUTE + 1, BEATS)
+    assert arrays is not None
+    assert (arrays[1][0], arrays[2][0]) == (3, 0 + 100**2 + 100**2)
+
+
+def test_steps_are_spread_over_their_interval_and_the_larger_figure_stays() -> None:
+    grid = Grid()
+    owner = grid.owner_of(WATCH)
+    assert owner is not None
+    grid.add_steps(MINUTE * 60.0 + 30, 120.0, 100, owner)
+    grid.add_steps(MINUTE * 60.0, 60.0, 40, owner)
+    grid.add_steps(MINUTE * 60.0, 60.0, 10, owner)
+    arrays = grid.channel(MINUTE, MINUTE + 4, STEPS)
+    assert arrays is not None
+    assert arrays[1].tolist() == [40, 50, 25, 0]
+    assert (arrays[0] > 0).tolist() == [True, True, True, False]
+
+
+def test_an_hour_past_its_lateness_keeps_its_values_without_its_masks() -> None:
+    grid = Grid()
+    add(grid, WATCH, [HeartRate(time=MINUTE * 60.0, heart_rate=61.5)])
+    before = means(grid)
+    grid.finish(MINUTE // 60)
+    assert means(grid) == before
+    grid.forget_before(MINUTE // 60 + 1)
+    assert grid.channel(MINUTE, MINUTE + 1, HEART) is None

@@ -1,0 +1,82 @@
+"""Goal: one record stays of those that stand for the same thing. Method: revisions by hand."""
+
+import datetime as dt
+
+from streams.events import HeartRateVariability, Record, SleepEpisode, SleepSummary
+from streams.listed import REVISION_HORIZON_S, Listed
+
+DAY = 19_700
+NIGHT_S = DAY * 86_400.0
+WATCH = (1, "watch")
+
+
+def episode(start_h: float, hours: float, record_id: str | None = None) -> SleepEpisode:
+    return SleepEpisode(time=NIGHT_S + start_h * 3_600, duration=hours * 3_600, record_id=record_id)
+
+
+def add(
+    listed: Listed, record: Record, received: float, cutoff_s: float = 0.0
+) -> tuple[float | None, bool]:
+    schema = {SleepEpisode: "sleep_episode/1", SleepSummary: "sleep_summary/1"}[type(record)]
+    placed = listed.add(schema, WATCH, record, received=received, cutoff_s=cutoff_s)
+    return placed.changed_from_s, placed.is_late
+
+
+def held(listed: Listed) -> list[Record]:
+    return [record for _, record in listed.read("sleep_episode/1", DAY - 9, DAY + 9)]
+
+
+def test_a_later_received_record_revises_and_an_earlier_one_does_not() -> None:
+    listed = Listed()
+    add(listed, episode(1, 6, "a"), received=10)
+    add(listed, episode(2, 5, "a"), received=30)
+    add(listed, episode(3, 4, "a"), received=20)
+    assert held(listed) == [episode(2, 5, "a")]
+
+
+def test_of_equal_receive_times_the_later_in_the_log_stays() -> None:
+    listed = Listed()
+    add(listed, episode(1, 6, "a"), received=10)
+    add(listed, episode(1, 7, "a"), received=10)
+    assert held(listed) == [episode(1, 7, "a")]
+
+
+def test_the_same_record_again_changes_nothing() -> None:
+    listed = Listed()
+    add(listed, episode(1, 6), received=10)
+    assert add(listed, episode(1, 6), received=10) == (None, False)
+
+
+def test_a_revision_may_move_to_another_day_and_both_times_are_touched() -> None:
+    listed = Listed()
+    add(listed, episode(1, 6, "a"), received=10)
+    changed, _ = add(listed, episode(30, 6, "a"), received=20)
+    assert changed == NIGHT_S + 3_600
+    assert held(listed) == [episode(30, 6, "a")]
+
+
+def test_a_revision_is_late_if_what_it_would_take_back_is() -> None:
+    listed = Listed()
+    add(listed, episode(1, 6, "a"), received=10)
+    cutoff_s = NIGHT_S + 2 * 3_600
+    assert add(listed, episode(30, 6, "a"), received=20, cutoff_s=cutoff_s) == (None, True)
+    assert held(listed) == [episode(1, 6, "a")]
+
+
+def test_what_lies_behind_the_horizon_is_not_revised_any_more() -> None:
+    listed = Listed()
+    add(listed, episode(1, 6, "a"), received=10)
+    cutoff_s = NIGHT_S + 2 * 3_600 + REVISION_HORIZON_S
+    later = episode(7 * 24, 6, "a")
+    assert add(listed, later, received=20, cutoff_s=cutoff_s)[1] is False
+    assert held(listed) == [episode(1, 6, "a"), later]
+
+
+def test_timed_and_dated_variability_stand_side_by_side() -> None:
+    listed = Listed()
+    date = dt.date(1970, 1, 1) + dt.timedelta(days=DAY)
+    dated = HeartRateVariability(date=date, rmssd=40.0)
+    timed = HeartRateVariability(time=NIGHT_S, duration=300.0, rmssd=50.0)
+    for record in (dated, timed):
+        listed.add("heart_rate_variability/1", WATCH, record, received=1.0, cutoff_s=0.0)
+    assert len(list(listed.read("heart_rate_variability/1", DAY, DAY))) == 2

@@ -1,4 +1,8 @@
-"""A recording that uses every channel of every subject round the clock, an hour at a time."""
+"""A recording that uses every channel of every subject round the clock, an hour at a time.
+
+Cells are per minute: heart rate four times a minute and two beats a minute leave in them as much
+that cannot be compressed as 1 Hz and every beat do.
+"""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -7,16 +11,17 @@ from bench.recording import (
     MINUTE_S,
     START_S,
     Log,
-    Message,
     date_of,
     encode,
     enrolment,
     heart_rate_bpm,
     is_asleep,
+    scatter,
     step_records,
     ticks,
     user_of,
 )
+from connectors.recordings import RecordingMessage
 from streams.config import DAY_S, HOUR_S
 from streams.events import (
     TOPIC_OF_SCHEMA,
@@ -44,7 +49,7 @@ from streams.events import (
 VARIANTS = 8
 """Different lives; subjects of one variant send equal records, each as bytes of its own."""
 STAGES_PER_NIGHT = 32
-SELDOM_H = 6
+SELDOM_H = 3
 OFTEN_H = 36
 NIGHT_S = 8 * HOUR_S
 
@@ -53,7 +58,7 @@ Batch = tuple[str, list[Record]]
 
 def hours(
     subjects: int, count: int, *, partitions: int, partition_of: Callable[[str], int]
-) -> Iterator[Iterator[Message]]:
+) -> Iterator[Iterator[RecordingMessage]]:
     """Give the messages hour by hour; what is received with an hour lies before its tick.
 
     Ticks come seldom until the last day and a half, which makes the run several times shorter and
@@ -70,20 +75,18 @@ def hours(
             yield _tick(log, start_s + HOUR_S + MINUTE_S, partitions)
 
 
-def _enrolments(log: Log, users: list[tuple[str, int]]) -> Iterator[Message]:
+def _enrolments(log: Log, users: list[tuple[str, int]]) -> Iterator[RecordingMessage]:
     for user_id, partition in users:
-        yield log.append(
-            "subjects", partition, key=user_id.encode(), value=enrolment(user_id)
-        )
+        yield log.append("subjects", partition, key=user_id.encode(), value=enrolment(user_id))
 
 
-def _tick(log: Log, now_s: float, partitions: int) -> Iterator[Message]:
+def _tick(log: Log, now_s: float, partitions: int) -> Iterator[RecordingMessage]:
     yield from ticks(log, now_s, partitions=partitions)
     # A moment ahead, so that what follows can be judged at once and is not held.
     yield from log.tick("subjects", now_s + 1.0, partitions=partitions)
 
 
-def _hour(log: Log, users: list[tuple[str, int]], start_s: float) -> Iterator[Message]:
+def _hour(log: Log, users: list[tuple[str, int]], start_s: float) -> Iterator[RecordingMessage]:
     now_s = start_s + HOUR_S + MINUTE_S
     pattern = user_of(99_999)
     for number in range(VARIANTS):
@@ -99,10 +102,14 @@ def _batches(start_s: float, variant: int) -> Iterator[Batch]:
     minutes = [start_s + minute * MINUTE_S for minute in range(60)]
     yield (
         "heart_rate/1",
-        [HeartRate(time=t, heart_rate=heart_rate_bpm(t, variant)) for t in minutes],
+        [
+            HeartRate(time=t + second, heart_rate=heart_rate_bpm(t + second, variant))
+            for t in minutes
+            for second in (0.0, 15.0, 30.0, 45.0)
+        ],
     )
     yield "inter_beat_interval/1", _beats(minutes, variant)
-    yield "steps/1", step_records(start_s, 60)
+    yield "steps/1", step_records(start_s, 60, variant)
     yield (
         "device_status/1",
         [
@@ -123,9 +130,10 @@ def _beats(minutes: list[float], variant: int) -> list[Record]:
     beats: list[Record] = []
     for t in minutes:
         interval_s = 60.0 / heart_rate_bpm(t, variant)
+        difference_s = 0.1 * scatter(t + 1.0, variant) - 0.05
         beats += [
             InterBeatInterval(time=t + 1.0, inter_beat_interval=interval_s),
-            InterBeatInterval(time=t + 2.0, inter_beat_interval=interval_s + 0.03),
+            InterBeatInterval(time=t + 2.0, inter_beat_interval=interval_s + difference_s),
         ]
     return beats
 

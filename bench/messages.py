@@ -22,6 +22,7 @@ from aiokafka.admin import (  # type: ignore[import-untyped]  # it has no py.typ
     NewTopic,
 )
 
+from bench import worker
 from bench.contenders.task import Report, Task
 from bench.job import MinuteResult, encode_sample, expected, samples
 from bench.results import Goal, Progress, Result
@@ -37,6 +38,7 @@ MESSAGES = {
     "quix, state": 100_000,
     "quix, window": 100_000,
     "aiokafka loop": 400_000,
+    worker.CONTENDER: 100_000,
 }
 """Contender -> messages it reads: enough for two seconds or more of each."""
 ROUNDS = 3
@@ -58,9 +60,7 @@ async def measure(
     rates: dict[str, list[float]] = {contender: [] for contender in contenders}
     with tempfile.TemporaryDirectory() as directory:
         async with EmbeddedBroker() as broker:
-            for messages in sorted({MESSAGES[contender] for contender in contenders}):
-                progress(f"filling a topic with {messages:,} messages")
-                await fill(broker.address, messages)
+            await prepare(broker.address, contenders, progress)
             for number in range(rounds):
                 for contender in contenders:
                     task = task_of(contender, broker.address, Path(directory), number=number)
@@ -71,6 +71,18 @@ async def measure(
                         f"{report.messages_per_cpu_s:,.0f} per CPU second"
                     )
     return {contender: statistics.median(rate) for contender, rate in rates.items()}
+
+
+async def prepare(address: str, contenders: Sequence[str], progress: Progress) -> None:
+    """Fill a topic for each number of messages, and the ingest topics for the whole worker."""
+    counts = {MESSAGES[name] for name in contenders if name != worker.CONTENDER}
+    for messages in sorted(counts):
+        progress(f"filling a topic with {messages:,} messages")
+        await fill(address, messages)
+    if worker.CONTENDER in contenders:
+        progress("filling the ingest topics")
+        recording = worker.recording(MESSAGES[worker.CONTENDER], SUBJECTS, PARTITIONS)
+        await worker.fill(address, recording, PARTITIONS)
 
 
 def task_of(contender: str, address: str, directory: Path, *, number: int) -> Task:
@@ -87,6 +99,8 @@ def task_of(contender: str, address: str, directory: Path, *, number: int) -> Ta
         warm_up=int(messages * WARM_UP_SHARE),
         directory=str(directory / slug),
         report=str(directory / f"{slug}.json"),
+        partitions=PARTITIONS,
+        end_s=worker.END_S,
     )
 
 
@@ -119,7 +133,18 @@ async def fill(address: str, messages: int) -> None:
 
 async def contend(task: Task) -> Report:
     """Run one contender to its last message and check its results."""
-    await create_topic(task.broker, task.output)
+    if task.contender == worker.CONTENDER:
+        await run_process(task)
+        await worker.check(task, SUBJECTS)
+    else:
+        await create_topic(task.broker, task.output)
+        await run_process(task)
+        check(task, await produced(task.broker, task.output))
+    return report_in(Path(task.report))
+
+
+async def run_process(task: Task) -> None:
+    """Run a contender in a process of its own."""
     arguments = msgspec.json.encode(task).decode()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.contenders", arguments), stderr=asyncio.subprocess.PIPE
@@ -131,8 +156,6 @@ async def contend(task: Task) -> Report:
             process.kill()
     if process.returncode != 0:
         raise RuntimeError(f"{task.contender} failed:\n{said.decode()}")
-    check(task, await produced(task.broker, task.output))
-    return report_in(Path(task.report))
 
 
 def report_in(path: Path) -> Report:
@@ -169,23 +192,21 @@ async def produced(address: str, topic: str) -> list[MinuteResult]:
     return results
 
 
-GOALS = {"faust": Goal(at_least=10.0), "quix": Goal(at_least=1.5), "aiokafka": None}
+GOALS = {"faust": Goal(ratio_at_least=10.0), "quix": Goal(ratio_at_least=1.5), "aiokafka": None}
+"""First word of the peers of a kind -> what is to be reached against the fastest of them."""
 
 
 def results_of(rates: Mapping[str, float]) -> list[Result]:
     """Compare Wakeline with each kind of peer; the ratio is to the fastest of a kind."""
-    own = rates["wakeline"]
     results = []
     for kind, goal in GOALS.items():
         peers = {name: rate for name, rate in rates.items() if name.startswith(kind)}
-        results.append(
-            Result(
-                name=f"messages, against {kind}",
-                value=own,
-                unit="messages/s",
-                peers=peers,
-                ratio=own / max(peers.values()),
-                goal=goal,
-            )
-        )
+        results.append(_result(f"messages, against {kind}", rates["wakeline"], peers, goal))
+    peers = {name: rate for name, rate in rates.items() if name.startswith(tuple(GOALS))}
+    results.append(_result("messages, whole worker", rates[worker.CONTENDER], peers, None))
     return results
+
+
+def _result(name: str, value: float, peers: dict[str, float], goal: Goal | None) -> Result:
+    ratio = value / max(peers.values())
+    return Result(name=name, value=value, unit="messages/s", peers=peers, ratio=ratio, goal=goal)

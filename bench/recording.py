@@ -1,14 +1,15 @@
 """Recordings made by arithmetic: the same on every run and machine, and never whole in memory.
 
 ``dense`` is heart rate at 1 Hz with steps, for speed. ``everything`` uses every channel round the
-clock, for memory: cells are per minute, so one sample a minute fills as many as sixty do.
+clock, for memory.
 """
 
 import datetime as dt
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 
-from connectors.recordings import RecordingMessage as Message
+from connectors.recordings import RecordingMessage
 from streams.config import HOUR_S
 from streams.events import (
     INGEST_TOPICS,
@@ -41,13 +42,13 @@ class Log:
     def __init__(self) -> None:
         self._ends: defaultdict[tuple[str, int], int] = defaultdict(int)
 
-    def append(self, topic: str, partition: int, *, key: bytes, value: bytes) -> Message:
+    def append(self, topic: str, partition: int, *, key: bytes, value: bytes) -> RecordingMessage:
         """Give the message with its offset."""
         offset = self._ends[topic, partition]
         self._ends[topic, partition] = offset + 1
-        return Message(topic, partition, offset, NO_TIMESTAMP, key, value)
+        return RecordingMessage(topic, partition, offset, NO_TIMESTAMP, key, value)
 
-    def tick(self, topic: str, time_s: float, *, partitions: int) -> Iterator[Message]:
+    def tick(self, topic: str, time_s: float, *, partitions: int) -> Iterator[RecordingMessage]:
         """Give a tick for every partition of a topic."""
         value = encode_tick(time_s, partitions)
         for partition in range(partitions):
@@ -86,7 +87,7 @@ def enrolment(user_id: str) -> bytes:
     return encode(user_id, "subject/1", [subject], received_s=START_S)
 
 
-def ticks(log: Log, time_s: float, *, partitions: int) -> Iterator[Message]:
+def ticks(log: Log, time_s: float, *, partitions: int) -> Iterator[RecordingMessage]:
     """Give ticks for every topic but ``subjects``, which has to be ahead of the events."""
     for topic in INGEST_TOPICS:
         if topic != "subjects":
@@ -98,10 +99,19 @@ def is_asleep(time_s: float) -> bool:
     return not 7 <= time_s % (24 * HOUR_S) / HOUR_S < 23
 
 
+def scatter(time_s: float, variant: int) -> float:
+    """Give a number from 0 to 1 that no compression can foresee, the same on every run.
+
+    Most are near the middle: it is the mean of two even ones.
+    """
+    mixed = zlib.crc32(int(time_s * 1_000.0).to_bytes(8, "little"), variant)
+    return ((mixed & 0xFFF) + (mixed >> 12 & 0xFFF)) / 8_190.0
+
+
 def heart_rate_bpm(time_s: float, variant: int) -> float:
-    """Give a plausible rate with a daily rhythm and a deterministic scatter."""
-    level = 56.0 if is_asleep(time_s) else 72.0
-    return level + (int(time_s) * 7919 + variant * 104_729) % 181 / 10.0
+    """Give a plausible rate with a daily rhythm, to a tenth."""
+    level = 50.0 if is_asleep(time_s) else 66.0
+    return round(level + 24.0 * scatter(time_s, variant), 1)
 
 
 def date_of(time_s: float) -> dt.date:
@@ -109,16 +119,18 @@ def date_of(time_s: float) -> dt.date:
     return dt.datetime.fromtimestamp(time_s, dt.UTC).date()
 
 
-def step_records(start_s: float, minutes: int) -> list[Record]:
-    """Give one record of steps a minute; nobody walks in their sleep."""
+def step_records(start_s: float, minutes: int, variant: int) -> list[Record]:
+    """Give one record of steps a minute; nobody walks in their sleep, nor most of the day."""
     times = (start_s + minute * MINUTE_S for minute in range(minutes))
-    return [
-        Steps(time=t, duration=MINUTE_S, steps=0 if is_asleep(t) else int(t) // MINUTE_S * 7 % 40)
-        for t in times
-    ]
+    return [Steps(time=t, duration=MINUTE_S, steps=_steps(t, variant)) for t in times]
 
 
-def dense(subjects: int, hours: int, *, settle_h: int) -> Iterator[Message]:
+def _steps(time_s: float, variant: int) -> int:
+    share = 0.0 if is_asleep(time_s) else scatter(time_s + 0.5, variant)
+    return int(max(share - 0.6, 0.0) * 250.0)
+
+
+def dense(subjects: int, hours: int, *, settle_h: int) -> Iterator[RecordingMessage]:
     """Give one partition of heart rate at 1 Hz in envelopes of 60 records, with steps.
 
     Ticks every minute; after the last event ticks every hour for ``settle_h`` hours.
@@ -146,4 +158,4 @@ def _dense_minute(start_s: float, variant: int) -> Iterator[tuple[str, list[Reco
     times = (start_s + second for second in range(MINUTE_S))
     yield "heart_rate/1", [HeartRate(time=t, heart_rate=heart_rate_bpm(t, variant)) for t in times]
     if (start_s + MINUTE_S) % HOUR_S == 0:
-        yield "steps/1", step_records(start_s + MINUTE_S - HOUR_S, 60)
+        yield "steps/1", step_records(start_s + MINUTE_S - HOUR_S, 60, variant)

@@ -10,8 +10,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from bench.recording import Message, dense
+from bench.recording import dense
 from bench.results import Goal, Progress, Result
+from connectors.recordings import RecordingMessage
 from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
 from streams.decoding import decode
@@ -24,7 +25,7 @@ SETTLE_H = 120
 """Hours of ticks after the last event: the local day ends and lateness passes."""
 SAMPLES = SUBJECTS * HOURS * 3_600
 ROUNDS = 3
-GOAL = Goal(at_least=300_000.0)
+GOAL = Goal(value_at_least=300_000.0)
 
 
 class Discarded:
@@ -65,19 +66,19 @@ def run(progress: Progress) -> list[Result]:
 
 
 def timed(action: Callable[[], None]) -> float:
-    """Give how long an action takes (s)."""
-    started = time.perf_counter()
+    """Give the CPU time that an action takes (s): one thread, which waits for nothing."""
+    started = time.process_time()
     action()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
-def decode_all(messages: Sequence[Message]) -> None:
+def decode_all(messages: Sequence[RecordingMessage]) -> None:
     """Decode and validate every message."""
     for message in messages:
         decode(message.value)
 
 
-def replay_all(messages: Sequence[Message]) -> None:
+def replay_all(messages: Sequence[RecordingMessage]) -> None:
     """Replay the messages and see that nothing was refused, and that results came of it."""
     sink = Discarded()
     config = PipelineConfig(partitions=1)

@@ -1,5 +1,6 @@
 """Figures: what a benchmark gives, the table, and the file that keeps them all."""
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,21 +15,25 @@ Progress = Callable[[str], None]
 
 
 class Goal(Struct, frozen=True, kw_only=True):
-    """What is to be reached: by the ratio where there is one, else by the value."""
+    """What is to be reached: a smallest ratio, a smallest value or a largest value."""
 
-    at_least: float | None = None
-    at_most: float | None = None
+    ratio_at_least: float = -math.inf
+    value_at_least: float = -math.inf
+    value_at_most: float = math.inf
 
-    def is_met(self, figure: float) -> bool:
+    def is_met(self, value: float, ratio: float | None) -> bool:
         """Whether a figure reaches the goal."""
-        return (self.at_least is None or figure >= self.at_least) and (
-            self.at_most is None or figure <= self.at_most
+        return self.value_at_least <= value <= self.value_at_most and (
+            ratio is None or ratio >= self.ratio_at_least
         )
 
     def __str__(self) -> str:
-        low = [] if self.at_least is None else [f"≥ {self.at_least:,g}"]
-        high = [] if self.at_most is None else [f"≤ {self.at_most:,g}"]
-        return " and ".join(low + high)
+        limits = (
+            ("ratio ≥", self.ratio_at_least),
+            ("≥", self.value_at_least),
+            ("≤", self.value_at_most),
+        )
+        return ", ".join(f"{sign} {limit:,g}" for sign, limit in limits if math.isfinite(limit))
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -40,11 +45,6 @@ class Result(Struct, frozen=True, kw_only=True):
     peers: dict[str, float] = {}
     ratio: float | None = None
     goal: Goal | None = None
-
-    @property
-    def judged(self) -> float:
-        """What the goal is about."""
-        return self.value if self.ratio is None else self.ratio
 
 
 class _Kept(Struct, frozen=True, kw_only=True):
@@ -76,12 +76,13 @@ def table(results: Iterable[Result]) -> Table:
         shown.add_column(heading, justify="right")
     shown.add_column("met")
     for result in results:
-        met = "" if result.goal is None else "yes" if result.goal.is_met(result.judged) else "no"
+        goal = result.goal
+        met = "" if goal is None else "yes" if goal.is_met(result.value, result.ratio) else "no"
         shown.add_row(
             result.name,
             f"{result.value:,.0f} {result.unit}",
             "" if result.ratio is None else f"{result.ratio:.2f}",
-            "" if result.goal is None else str(result.goal),
+            "" if goal is None else str(goal),
             met,
             style="bold",
         )

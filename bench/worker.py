@@ -15,9 +15,11 @@ from aiokafka import (  # type: ignore[import-untyped]  # it has no py.typed
     TopicPartition,
 )
 
+from bench.contenders.task import Task
 from bench.job import SCHEMA, MinuteResult, encode_sample, expected, samples
-from bench.recording import START_S, Log, Message, enrolment, ticks
+from bench.recording import START_S, Log, enrolment, ticks
 from connectors.kafka import ensure_topics
+from connectors.recordings import RecordingMessage
 from streams.config import HOUR_S
 from streams.events import OUTPUT_TOPICS, TOPIC_OF_SCHEMA, MinuteRows
 from streams.partitioning import partition_of
@@ -29,7 +31,7 @@ END_S = START_S + 2.0 * HOUR_S
 TOPIC = TOPIC_OF_SCHEMA[SCHEMA]
 
 
-def recording(messages: int, subjects: int, partitions: int) -> Iterator[Message]:
+def recording(messages: int, subjects: int, partitions: int) -> Iterator[RecordingMessage]:
     """Give the samples in the order of their time, between ticks."""
     log = Log()
     place = partial(partition_of, partitions=partitions)
@@ -48,12 +50,12 @@ def recording(messages: int, subjects: int, partitions: int) -> Iterator[Message
         yield from _tick(log, time_s, partitions)
 
 
-def _tick(log: Log, time_s: float, partitions: int) -> Iterator[Message]:
+def _tick(log: Log, time_s: float, partitions: int) -> Iterator[RecordingMessage]:
     yield from log.tick("subjects", time_s, partitions=partitions)
     yield from ticks(log, time_s, partitions=partitions)
 
 
-async def fill(address: str, messages: Iterator[Message], partitions: int) -> None:
+async def fill(address: str, messages: Iterator[RecordingMessage], partitions: int) -> None:
     """Create the topics of a deployment and publish the recording."""
     await ensure_topics(address, partitions)
     async with AIOKafkaProducer(
@@ -65,20 +67,20 @@ async def fill(address: str, messages: Iterator[Message], partitions: int) -> No
             )
 
 
-async def check(address: str, *, messages: int, subjects: int, partitions: int) -> None:
+async def check(task: Task, subjects: int) -> None:
     """Hold the worker to the minute means that the job has."""
     topic = OUTPUT_TOPICS[MinuteRows]
-    places = [TopicPartition(topic, number) for number in range(partitions)]
+    places = [TopicPartition(topic, number) for number in range(task.partitions)]
     means: dict[tuple[str, float], float] = {}
     async with AIOKafkaConsumer(
-        bootstrap_servers=address, enable_auto_commit=False, auto_offset_reset="earliest"
+        bootstrap_servers=task.broker, enable_auto_commit=False, auto_offset_reset="earliest"
     ) as consumer:
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
         while fetched := await consumer.getmany(timeout_ms=2_000):
             for record in (record for batch in fetched.values() for record in batch):
                 means.update(_means(record.value))
-    wanted = expected(messages, subjects)
+    wanted = expected(task.messages, subjects)
     wrong = sum(not _has(means, result) for result in wanted)
     if wrong:
         raise RuntimeError(f"the worker lacks {wrong} of {len(wanted)} minute means")

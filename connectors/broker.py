@@ -19,7 +19,7 @@ from streams.errors import BrokerUnavailable
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
-FREE_PORT_ATTEMPTS = 5
+FREE_PORT_ATTEMPTS = 2
 
 
 def broker_binary() -> str:

@@ -89,6 +89,7 @@ def minute_lines(rows: MinuteRows) -> Iterator[FeatureRow]:
             start=minute.start,
             end=minute.start + MINUTE_S,
             local_date=rows.local_date,
+            utc_offset=rows.utc_offset,
             values=minute.values,
             coverage={},
             revision=rows.revision,
@@ -159,7 +160,7 @@ def _json_line(line: Line) -> bytes:
 
 _COLUMNS: dict[Exported, tuple[str, ...]] = {
     Exported.FEATURES: (
-        *("projectId", "userId", "careTeam", "window", "start", "end", "localDate"),
+        *("projectId", "userId", "careTeam", "window", "start", "end", "localDate", "utcOffset"),
         *("kind", "name", "value"),
     ),
     Exported.ANOMALIES: (

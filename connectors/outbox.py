@@ -1,6 +1,7 @@
 """Sends messages to the broker in whole batches, and says when they are safe there."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ from streams.errors import BrokerUnavailable
 MESSAGE_BYTES_MAX = 5 * 1024 * 1024
 BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 30_000
+STOP_TIMEOUT_S = 1.5
 
 
 class Outbox:
@@ -53,8 +55,10 @@ class Outbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Disconnect; what was sent has been acknowledged already."""
-        await self._producer.stop()
+        """Disconnect; whatever `send` returned for has been acknowledged already."""
+        # Stopping waits for what is under way, which a broker that has gone never answers.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._producer.stop(), STOP_TIMEOUT_S)
 
     async def send(self, messages: Iterable[OutboundMessage]) -> None:
         """Send messages and return when the broker has acknowledged all of them.

@@ -21,6 +21,13 @@ most 36 h after an instant of it; the rest is a margin.
 """
 
 
+LONG_SILENCE_S = 7 * 24 * HOUR_S
+"""After so long (s) without any message a recording has fewer ticks."""
+
+LONG_SILENCE_STEP_S = 12 * HOUR_S
+"""Time between two ticks (s) in a long silence."""
+
+
 class Unplaced(Struct, frozen=True, gc=False):
     """A message that has no place in a log yet; ``time_received`` in s UTC."""
 
@@ -35,9 +42,8 @@ class TickPace(Struct, frozen=True, kw_only=True):
     """How ticks are laid.
 
     ``partitions`` of each ingest topic. ``every_s``: the shortest time between two ticks while
-    messages come, at most an hour; while none come there is one an hour, so that the clocks of
-    all topic-partitions stay close to each other. ``settling_s``: how long ticks go on after the
-    last message.
+    messages come, at most an hour; while none come there is one an hour, and after a week of
+    silence one in twelve hours. ``settling_s``: how long ticks go on after the last message.
     """
 
     partitions: int
@@ -57,23 +63,29 @@ def paced(messages: Iterable[Unplaced], pace: TickPace) -> Iterator[RecordingMes
         How ticks are laid. The first ones lie before the first message.
     """
     log = _Logs(pace.partitions)
-    clock = -math.inf
+    clock = last = -math.inf
     for message in messages:
         now = message.time_received
         if clock == -math.inf:
             clock = max(0.0, math.floor(now / HOUR_S) * HOUR_S - HOUR_S)
             yield from log.ticks(clock)
-        while now - clock > HOUR_S:
-            clock += HOUR_S
+            last = now
+        while now - clock > (step := _silent_step_s(clock - last)):
+            clock += step
             yield from log.ticks(clock)
         if now - clock >= pace.every_s:
             clock = math.floor(now / pace.every_s) * pace.every_s
             yield from log.ticks(clock)
+        last = now
         yield log.append(message)
     end = clock + pace.settling_s
     while clock < end:
         clock += HOUR_S
         yield from log.ticks(clock)
+
+
+def _silent_step_s(silence_s: float) -> float:
+    return HOUR_S if silence_s < LONG_SILENCE_S else LONG_SILENCE_STEP_S
 
 
 class _Logs:

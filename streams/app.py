@@ -36,7 +36,7 @@ PROCESS_GROUP = "wakeline-process"
 RESULTS_GROUP = "wakeline-results"
 
 # Ctrl-C is answered within 10 s; what is not done by then is read again after the next start.
-STOP_TIMEOUT_S = 8.0
+STOP_TIMEOUT_S = 6.0
 
 # How long a rebalance waits for a worker that is busy with a slice of messages (s).
 REBALANCE_TIMEOUT_S = 60.0
@@ -102,6 +102,13 @@ class Worker:
         BrokerMismatch
             If its topics do not fit.
         """
+        try:
+            await self._run()
+        finally:
+            if self._sink is not None:
+                await self._sink.close()
+
+    async def _run(self) -> None:
         config = self._settings.pipeline_config()
         plan = parse_ticks(self._settings.ticks)
         new_pipeline = self._new_pipelines(config)
@@ -113,7 +120,6 @@ class Worker:
             tasks: list[Coroutine[Any, Any, None]] = []
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wakeline-"))
             if Part.RESULTS in self._parts and self._sink is not None:
-                stack.push_async_callback(self._sink.close)
                 app = new_app(RESULTS_GROUP, self._settings, Path(folder))
                 _write_results(app, self._sink, failure)
                 apps.append(app)

@@ -14,10 +14,12 @@ now begins behind what is expected), a log that was cut, and a batch that got lo
 the fetch to the agent. Each of these stops the worker.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
 from faust.types import TP, ConsumerMessage
@@ -101,6 +103,19 @@ class ReadFrom(Protocol):
         ...
 
 
+class BatchConsumerThread(AIOKafkaConsumerThread):
+    """The thread that fetches; it also ends in order when its broker has gone."""
+
+    async def on_thread_stop(self) -> None:
+        """Stop the client."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            # The client cancels a fetch that waits to try again, and awaits it without care. Left
+            # to itself the thread would not say that it has ended, and the app would wait for it.
+            self.log.info("a fetch was waiting for the broker")
+
+
 class BatchConsumer(KafkaConsumer):
     """Yields one message per topic-partition and fetch; its offset is the last record's."""
 
@@ -108,6 +123,9 @@ class BatchConsumer(KafkaConsumer):
         # Where the next fetch of a topic-partition has to begin; absent after a seek.
         self._fetch_from: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(
         self,
@@ -232,6 +250,13 @@ class BatchTransport(KafkaTransport):
 async def log_beginning(consumer: BatchConsumer, assigned: frozenset[TP]) -> dict[TP, int]:
     """Start at the first record that each log still holds (a `ReadFrom`)."""
     beginnings: Mapping[TP, int] = await consumer.earliest_offsets(*assigned)
+    shortened = sorted(tp for tp, offset in beginnings.items() if offset > 0)
+    if shortened:
+        consumer.log.error(
+            "%d logs no longer begin at offset 0, such as %s[%d]: results follow from what is left",
+            len(shortened),
+            *shortened[0],
+        )
     return dict(beginnings)
 
 

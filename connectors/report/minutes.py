@@ -23,7 +23,7 @@ def heart_rate_minutes(person: Person) -> Plot | None:
 
 
 def _traces(person: Person, buckets: series.Buckets) -> list[Json]:
-    local = dt.datetime.fromtimestamp(buckets.start + _offset_s(person, buckets.start), dt.UTC)
+    local = dt.datetime.fromtimestamp(buckets.start + person.utc_offset_s, dt.UTC)
     axis: Json = {"x0": f"{local:%Y-%m-%d %H:%M}", "dx": buckets.length_s * 1_000}
     heights = [
         None if low is None or high is None else round(high - low, 1)
@@ -56,12 +56,3 @@ def _layout(buckets: series.Buckets) -> Json:
         "yaxis": {"title": {"text": "bpm"}, "domain": [0, 1], "range": span},
         "bargap": 0,
     }
-
-
-def _offset_s(person: Person, time: float) -> float:
-    """Seconds of the local clock ahead of UTC, told by where the person's day began."""
-    for row in person.days:
-        if row.start <= time < row.end:
-            midnight = dt.datetime.combine(row.local_date, dt.time(), tzinfo=dt.UTC)
-            return midnight.timestamp() - row.start
-    return 0.0

@@ -1,6 +1,7 @@
 """Builds the page: one HTML file with everything in it, which opens offline and calls nobody."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,9 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # plotl
 
 from connectors.report import words
 from connectors.report.people import (
-    ATTENTION_STATUSES,
     Person,
     by_attention,
+    has_resumed,
     read_person,
     run_clock_s,
     user_ids,
@@ -47,8 +48,8 @@ class AlertView(Struct, frozen=True):
     kind_class: str
     symbol: str
     is_urgent: bool
-    is_open: bool
     status: str
+    has_resumed: bool
     opened: str
     age: str
     summary: str
@@ -65,21 +66,29 @@ class PlotView(Struct, frozen=True):
 
 
 class PersonView(Struct, frozen=True):
-    """A person as the page shows them; ``figures`` is JSON that is safe inside a script."""
+    """A person as the page shows them.
+
+    ``counts``: symbol, class and words of each kind of open alerts; ``figures``: JSON that is
+    safe inside a script.
+    """
 
     user_id: str
     anchor: str
     care_team: str
     state: str
     last_data: str
+    is_urgent: bool
+    counts: list[tuple[str, str, str]]
     alerts: list[AlertView]
     closed: list[AlertView]
     plots: list[PlotView]
     figures: Markup
 
 
-def write_report(run: Path, output: Path) -> ReportSummary:
-    """Write the report of a run as one HTML file.
+def write_report(
+    run: Path, output: Path, *, on_person: Callable[[int], None] = lambda _: None
+) -> ReportSummary:
+    """Write the report of a run as one HTML file; ``on_person`` is called with 1 for each person.
 
     Raises
     ------
@@ -89,23 +98,32 @@ def write_report(run: Path, output: Path) -> ReportSummary:
     with open_run(run) as connection:
         now = run_clock_s(connection)
         facts = read_facts(connection)
-        people = [read_person(connection, user_id, now) for user_id in user_ids(connection)]
-    page = _page(people, now, facts).encode()
+        people: dict[str, Person] = {}
+        views: dict[str, PersonView] = {}
+        for user_id in user_ids(connection):
+            people[user_id] = person = read_person(connection, user_id, now)
+            views[user_id] = _person_view(person, now)
+            on_person(1)
+    waiting = [views[person.user_id] for person in by_attention(people.values())]
+    others = [view for view in views.values() if not view.alerts]
+    page = _page(waiting, others, now=now, facts=facts).encode()
     try:
         output.write_bytes(page)
     except OSError as error:
         raise BadInput(f"cannot write {output}: {error.strerror}") from error
-    open_alerts = [alert for person in people for alert in person.open_alerts]
+    alerts = [alert for view in waiting for alert in view.alerts]
     return ReportSummary(
         people=len(people),
-        people_waiting=sum(bool(person.open_alerts) for person in people),
-        alerts_open=len(open_alerts),
-        alerts_urgent=sum(alert.severity is Severity.URGENT for alert in open_alerts),
+        people_waiting=len(waiting),
+        alerts_open=len(alerts),
+        alerts_urgent=sum(alert.is_urgent for alert in alerts),
         size_bytes=len(page),
     )
 
 
-def _page(people: list[Person], now: float, facts: dict[str, str]) -> str:
+def _page(
+    waiting: list[PersonView], others: list[PersonView], *, now: float, facts: dict[str, str]
+) -> str:
     environment = Environment(
         loader=PackageLoader("connectors.report", ""),
         autoescape=True,
@@ -113,18 +131,15 @@ def _page(people: list[Person], now: float, facts: dict[str, str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    views = {person.user_id: _person_view(person, now) for person in people}
-    waiting = [views[person.user_id] for person in by_attention(people)]
-    others = [view for view in views.values() if not view.alerts]
     as_of = dt.datetime.fromtimestamp(now, dt.UTC)
     return environment.get_template("report.html.j2").render(
         waiting=waiting,
         shown=ATTENTION_SHOWN,
         others=others,
         people=waiting + others,
-        urgent=sum(any(alert.is_urgent for alert in view.alerts) for view in waiting),
+        urgent=sum(view.is_urgent for view in waiting),
         as_of=f"{words.date_in_words(as_of.date())}, {as_of:%H:%M} UTC",
-        code_version=facts.get("code_version", ""),
+        version=facts.get("wakeline", ""),
         legend=[
             (words.KIND_SYMBOLS[kind], kind.value.lower(), words.KIND_WORDS[kind], meaning)
             for kind, meaning in _KIND_MEANINGS.items()
@@ -155,21 +170,26 @@ def _person_view(person: Person, now: float) -> PersonView:
             if person.last_data_at is None
             else words.age_in_words(person.last_data_at, now)
         ),
-        alerts=[_alert_view(alert, now) for alert in open_alerts],
-        closed=[_alert_view(alert, now) for alert in closed],
+        is_urgent=any(alert.severity is Severity.URGENT for alert in open_alerts),
+        counts=[
+            (words.KIND_SYMBOLS[kind], kind.value.lower(), text)
+            for kind, text in words.counts_in_words(open_alerts)
+        ],
+        alerts=[_alert_view(alert, person, now) for alert in open_alerts],
+        closed=[_alert_view(alert, person, now) for alert in closed],
         plots=[PlotView(plot.title, plot.caption, plot.is_wide) for plot in plots],
         figures=_script_json([plot.figure for plot in plots]),
     )
 
 
-def _alert_view(alert: Alert, now: float) -> AlertView:
+def _alert_view(alert: Alert, person: Person, now: float) -> AlertView:
     return AlertView(
         kind=words.KIND_WORDS[alert.kind],
         kind_class=alert.kind.value.lower(),
         symbol=words.KIND_SYMBOLS[alert.kind],
         is_urgent=alert.severity is Severity.URGENT,
-        is_open=alert.status in ATTENTION_STATUSES,
         status=words.STATUS_WORDS[alert.status],
+        has_resumed=has_resumed(alert, person.last_data_at),
         opened=words.date_in_words(alert.local_date),
         age=words.age_in_words(alert.opened_at, now),
         summary=alert.summary,

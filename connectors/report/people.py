@@ -59,7 +59,8 @@ class Person(Struct, frozen=True):
     """Rows, minutes and alerts of one person, in order of time; alerts by urgency.
 
     ``learning`` gives per (window, feature) the dates on which it was still being learned.
-    ``last_data_at`` (s UTC) is the end of the last window with a value; None without any.
+    ``last_data_at`` (s UTC) is when they were last heard of; None when they never were.
+    ``utc_offset_s`` is that of the last minutes (s east of UTC).
     """
 
     user_id: str
@@ -67,6 +68,7 @@ class Person(Struct, frozen=True):
     nights: list[FeatureRow]
     days: list[FeatureRow]
     minutes: list[MinuteValues]
+    utc_offset_s: int
     alerts: list[Alert]
     learning: dict[tuple[WindowKind, str], list[Span]]
     state: State
@@ -113,28 +115,46 @@ def read_person(connection: sqlite3.Connection, user_id: str, now: float) -> Per
     rows = [*nights, *days, *_last_hours(connection, user_id)]
     last_data_at = max(_last_data(rows), default=None)
     teams = [row.care_team for row in rows] + [alert.care_team for alert in alerts]
+    hours = _minutes(connection, user_id)
+    # Of provisional messages the later revision of a minute stays.
+    minutes = {minute.start: minute for hour in hours for minute in hour.minutes}
     return Person(
         user_id=user_id,
         care_team=teams[0] if teams else "",
         nights=nights,
         days=days,
-        minutes=_minutes(connection, user_id),
-        alerts=alerts,
+        minutes=[minutes[start] for start in sorted(minutes)],
+        utc_offset_s=hours[-1].utc_offset if hours else 0,
+        alerts=sorted(alerts, key=lambda alert: urgency(alert, last_data_at)),
         learning=_learning(judgements),
         state=_state(judgements, last_data_at, now),
         last_data_at=last_data_at,
     )
 
 
-def urgency(alert: Alert) -> tuple[bool, int, float]:
-    """Order alerts: URGENT first, then limits, changes, missing data, and the newest first."""
-    return (alert.severity is not Severity.URGENT, _KIND_RANKS[alert.kind], -alert.opened_at)
+def urgency(alert: Alert, last_data_at: float | None) -> tuple[bool, bool, int, float]:
+    """Order alerts: URGENT first, then limits, changes, missing data, and the newest first.
+
+    Missing data that came in again go last.
+    """
+    is_watch = alert.severity is not Severity.URGENT
+    is_over = has_resumed(alert, last_data_at)
+    return (is_over, is_watch, _KIND_RANKS[alert.kind], -alert.opened_at)
+
+
+def has_resumed(alert: Alert, last_data_at: float | None) -> bool:
+    """Whether data came in after an alert that they were missing."""
+    is_data = alert.kind is AlertKind.DATA
+    return is_data and last_data_at is not None and last_data_at > alert.opened_at
 
 
 def by_attention(people: Iterable[Person]) -> list[Person]:
     """Order the people who have open alerts by their most urgent one."""
     waiting = [person for person in people if person.open_alerts]
-    return sorted(waiting, key=lambda person: (urgency(person.open_alerts[0]), person.user_id))
+    return sorted(
+        waiting,
+        key=lambda person: (urgency(person.open_alerts[0], person.last_data_at), person.user_id),
+    )
 
 
 def _row(body: bytes) -> FeatureRow:
@@ -158,22 +178,20 @@ def _last_hours(connection: sqlite3.Connection, user_id: str) -> list[FeatureRow
     return [_row(body) for (body,) in bodies]
 
 
-def _minutes(connection: sqlite3.Connection, user_id: str) -> list[MinuteValues]:
+def _minutes(connection: sqlite3.Connection, user_id: str) -> list[MinuteRows]:
     bodies = connection.execute(
         "SELECT body FROM minutes WHERE user_id = ?1 AND start >= -?2 +"
         " (SELECT max(start) FROM minutes WHERE user_id = ?1) ORDER BY start, revision",
         (user_id, MINUTES_SHOWN_S),
     )
     decode = msgspec.json.Decoder(MinuteRows).decode
-    # Of provisional messages the later revision of a minute stays.
-    minutes = {minute.start: minute for (body,) in bodies for minute in decode(body).minutes}
-    return [minutes[start] for start in sorted(minutes)]
+    return [decode(body) for (body,) in bodies]
 
 
 def _alerts(connection: sqlite3.Connection, user_id: str) -> list[Alert]:
     bodies = connection.execute("SELECT body FROM alerts WHERE user_id = ?", (user_id,))
     decode = msgspec.json.Decoder(Alert).decode
-    return sorted((decode(body) for (body,) in bodies), key=urgency)
+    return [decode(body) for (body,) in bodies]
 
 
 def _judgements(connection: sqlite3.Connection, user_id: str) -> list[_Judgement]:

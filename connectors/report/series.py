@@ -6,9 +6,11 @@ A day or bucket without a value is None, so that a plot shows a gap there and ne
 import datetime as dt
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from msgspec import Struct
+from numpy.lib.stride_tricks import sliding_window_view
 
 from streams.events import FeatureRow, MinuteValues
 
@@ -71,20 +73,25 @@ def usual_band(rows: Sequence[FeatureRow], feature: str, dates: Sequence[dt.date
     settled = {
         row.local_date: row.values[feature] for row in rows if row.settled and feature in row.values
     }
-    earlier: list[float] = []
-    bands: list[tuple[float, float, float]] = []
-    first: dt.date | None = None
-    for date in dates:
-        if len(earlier) >= BAND_VALUES_MIN:
-            first = first or date
-            low, middle, high = np.quantile(earlier[-BAND_VALUES:], BAND_QUANTILES).tolist()
-            bands.append((low, middle, high))
-        if date in settled:
-            earlier.append(settled[date])
-    if first is None:
+    # How many values lie before each date, its own left out.
+    earlier = [0, *accumulate(date in settled for date in dates)][: len(dates)]
+    known = [date for date, count in zip(dates, earlier, strict=True) if count >= BAND_VALUES_MIN]
+    if not known:
         return None
-    lows, middles, highs = zip(*bands, strict=True)
-    return Band(first, list(lows), list(middles), list(highs))
+    bands = _quantiles([settled[date] for date in dates if date in settled])
+    chosen = [bands[count] for count in earlier if count >= BAND_VALUES_MIN]
+    lows, middles, highs = zip(*chosen, strict=True)
+    return Band(known[0], list(lows), list(middles), list(highs))
+
+
+def _quantiles(values: Sequence[float]) -> dict[int, tuple[float, float, float]]:
+    """Give the band after each number of values, from the last 28 of them."""
+    young = range(BAND_VALUES_MIN, min(BAND_VALUES, len(values) + 1))
+    bands = {count: np.quantile(values[:count], BAND_QUANTILES) for count in young}
+    if len(values) >= BAND_VALUES:
+        windows = sliding_window_view(np.asarray(values), BAND_VALUES)
+        bands |= enumerate(np.quantile(windows, BAND_QUANTILES, axis=1).T, start=BAND_VALUES)
+    return {count: (float(b[0]), float(b[1]), float(b[2])) for count, b in bands.items()}
 
 
 def data_strip(

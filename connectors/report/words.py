@@ -5,6 +5,8 @@ is usual for that one person, or that no change was found.
 """
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
 
 from streams.events import Alert, AlertKind, AlertStatus, Direction, Reason
 
@@ -33,6 +35,9 @@ CLOCK_FEATURES = frozenset(
     {"sleep_onset_min", "sleep_offset_min", "sleep_midpoint_min", "first_use_min", "last_use_min"}
 )
 """Features that are minutes of the local clock, negative before midnight."""
+
+SHORT_UNITS = {"beats/min": "bpm", "count": "", "steps": "", "points": "", "times": ""}
+"""Units as the page writes them, where that differs; the name already says what is counted."""
 
 KIND_WORDS = {
     AlertKind.CLINICAL: "Change",
@@ -78,8 +83,9 @@ def value_in_words(value: float, feature: str, unit: str) -> str:
         return duration_in_words(value * 60.0)
     if unit == "h":
         return duration_in_words(value * 3_600.0)
+    unit = SHORT_UNITS.get(unit, unit)
     number = f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"
-    return number if unit in {"", "count", "steps", "points", "times"} else f"{number} {unit}"
+    return f"{number} {unit}" if unit else number
 
 
 def duration_in_words(seconds: float) -> str:
@@ -112,8 +118,17 @@ def reason_in_words(reason: Reason) -> str:
 
 def evidence_gaps(alert: Alert) -> str:
     """Say what an alert had to do without; empty when nothing was missing."""
-    missing = ", ".join(name.replace("_", " ") for name in alert.missing)
+    missing = "; ".join(name.replace("_", " ") for name in alert.missing)
     return f"Not available for this: {missing}." if missing else ""
+
+
+def counts_in_words(alerts: Iterable[Alert]) -> list[tuple[AlertKind, str]]:
+    """Count alerts by kind, such as (CLINICAL, "Change ×3"), in the order of their appearance."""
+    counts = Counter(alert.kind for alert in alerts)
+    return [
+        (kind, KIND_WORDS[kind] if count == 1 else f"{KIND_WORDS[kind]} ×{count}")
+        for kind, count in counts.items()
+    ]
 
 
 def age_in_words(then: float, now: float) -> str:

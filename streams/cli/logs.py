@@ -1,7 +1,10 @@
 """Logs of the commands: structured, on standard error, without payload and without subject ids."""
 
 import logging
+import math
 import sys
+import time
+from collections.abc import Callable
 
 import stamina.instrumentation
 import structlog
@@ -9,6 +12,27 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 # Libraries that tell of every step; what they say at ERROR is worth a line.
 _TALKATIVE = ("aiokafka", "asyncio", "faust", "mode", "streams.transport")
+
+
+# A broker that is away makes its client say so, in the same words, many times a second.
+REPEAT_S = 30.0
+
+
+class SaidBefore(logging.Filter):
+    """Lets a library's message through once in a while; what varies in it does not count."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._said_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the message was not said lately."""
+        key, now = (record.name, str(record.msg)), self._now()
+        if now - self._said_at.get(key, -math.inf) < REPEAT_S:
+            return False
+        self._said_at[key] = now
+        return True
 
 
 def configure_logs(level: int = logging.INFO) -> None:
@@ -34,6 +58,7 @@ def configure_logs(level: int = logging.INFO) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(SaidBefore())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -48,6 +73,6 @@ def _one_line_error(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if isinstance(error, tuple):
         error = error[1]
     if isinstance(error, BaseException):
-        event["error"] = f"{type(error).__name__}: {error}"
+        event["error"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
     event["event"] = str(event["event"]).splitlines()[0] if event.get("event") else ""
     return event

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from connectors.export import Exported, ExportFormat
+from streams.cli.progress import progress
 from streams.errors import BadInput
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def compare(
     """
     from connectors.compare import compare as differences
 
-    comparison = differences(run_a, run_b)
+    with progress("comparing", None):
+        comparison = differences(run_a, run_b)
     if as_json:
         answer = {"equal": comparison.are_equal} | msgspec.to_builtins(comparison)
         typer.echo(msgspec.json.format(msgspec.json.encode(answer)))
@@ -96,7 +98,8 @@ def report(
     from connectors.report import write_report
 
     _refuse_overwriting(run, output)
-    summary = write_report(run, output)
+    with progress("reading people", None) as advance:
+        summary = write_report(run, output, on_person=advance)
     if as_json:
         typer.echo(msgspec.json.encode(summary))
     else:

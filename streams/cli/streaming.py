@@ -1,14 +1,14 @@
 """Commands round the broker: worker, topics, publish, record, up."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.progress import progress
 from streams.cli.running import run_until_signal, until
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def publish(
         await require_partitions(settings.broker, INGEST_TOPICS, summary.partitions)
         messages = _messages(summary, time.time() if start is Start.NOW else None)
         async with Outbox(settings.broker) as outbox:
-            with _progress("publishing", summary.messages) as advance:
+            with progress("publishing", summary.messages) as advance:
                 return await publish_messages(messages, outbox, pace=pace, on_progress=advance)
 
     typer.echo(f"published {asyncio.run(run())} messages")
@@ -173,7 +173,7 @@ def record(
         await wait_for_broker(settings.broker, settings.connect_timeout_s)
         idle_s = math.inf if until_idle is None else until_idle
         span = Span(stop, idle_s=idle_s, at_end=to_end)
-        with RecordingWriter(out) as writer, _progress("recording", None) as advance:
+        with RecordingWriter(out) as writer, progress("recording", None) as advance:
             return await record_topics(
                 settings.broker, INGEST_TOPICS, writer.write, span=span, on_progress=advance
             )
@@ -227,16 +227,3 @@ def _messages(summary: "RecordingSummary", now_s: float | None) -> "Iterator[Rec
         return messages
     days = days_to_present(summary.first_time, now_s)
     return (shifted(message, days) for message in messages)
-
-
-@contextmanager
-def _progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; give it the number of messages since the last call."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda count: progress.advance(task, count)

@@ -212,7 +212,7 @@ def write_run(path: Path, *batches: Iterable[Output], facts: dict[str, str] | No
     """Write a fresh run, one transaction per batch."""
 
     async def write() -> None:
-        sink = SqliteResults(path, run=facts or {"code_version": "0.1.0"})
+        sink = SqliteResults(path, run=facts or {"wakeline": "0.1.0"})
         try:
             for batch in batches:
                 await sink.write(list(batch))

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
 from connectors.export import Exported, ExportFormat, export
+from streams.cli import command_line
+from streams.errors import BadInput
 from streams.events import (
     OPERATIONAL_FIELDS,
     AlertStatus,
@@ -136,3 +139,17 @@ def test_csv_keeps_the_reasons_of_an_alert_as_json(tmp_path: Path) -> None:
     (line,) = csv.DictReader(io.StringIO(text))
     assert msgspec.json.decode(line["reasons"])[0]["usualMedian"] == 425.0
     assert line["summary"] == "Slept less than usual on two of three nights."
+
+
+def test_command_writes_the_same_bytes_to_a_file_and_never_over_the_run(tmp_path: Path) -> None:
+    run, table = write_run(tmp_path / "run.sqlite", person("alder", days=3)), tmp_path / "out.csv"
+    invoke = CliRunner().invoke
+    arguments = ["export", str(run), "features", "--format", "csv"]
+    shown = invoke(command_line(), arguments)
+    assert shown.exit_code == 0
+    assert shown.stdout_bytes == _bytes(run, Exported.FEATURES, ExportFormat.CSV)
+    assert invoke(command_line(), [*arguments, "-o", str(table)]).exit_code == 0
+    assert table.read_bytes() == shown.stdout_bytes
+    refused = invoke(command_line(), [*arguments, "-o", str(run)])
+    assert isinstance(refused.exception, BadInput)
+    assert _bytes(run, Exported.FEATURES, ExportFormat.CSV) == shown.stdout_bytes

@@ -1,0 +1,256 @@
+"""Goal: the worker processes, stores, rebuilds, hands over and stops as it promises.
+
+Method: both apps on the embedded broker, with a pipeline that says how far it has come.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from connectors.broker import EmbeddedBroker, free_port
+from streams.app import NewPipeline, Part, Worker
+from streams.config import PipelineConfig
+from streams.errors import BadInput, BrokerMismatch, BrokerUnavailable
+from streams.events import INGEST_TOPICS, TICK_KEY, Operation, Output
+from streams.settings import Settings
+from streams.transport import BatchConsumer, OffsetGap, Record
+from tests.broker_fixtures import (
+    PARTITIONS,
+    broker_with_topics,
+    committed,
+    eventually,
+    numbered,
+    read_all,
+    run,
+    send,
+)
+
+TOPIC = "sleep"
+
+
+class Counting:
+    """A pipeline whose outputs say which messages it was given, in their order."""
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+        self._taken: dict[str, int] = {}
+        self.blocked: frozenset[str] = frozenset()
+
+    def process(self, topic: str, records: Sequence[Record]) -> list[Output]:
+        self._taken[topic] = records[-1].offset + 1
+        return [
+            Operation(name="seen", partition=self._partition, time=float(r.value or b""), values={})
+            for r in records
+            if r.key != TICK_KEY
+        ]
+
+    def safe_offset(self, topic: str) -> int | None:
+        return self._taken.get(topic)
+
+
+class Failing(Counting):
+    def process(self, topic: str, records: Sequence[Record]) -> list[Output]:
+        raise BadInput("a fault of the pipeline")
+
+
+class Kept:
+    """A sink in memory."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
+        self.is_closed = False
+
+    async def write(self, outputs: Sequence[Output]) -> None:
+        self.outputs.extend(outputs)
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    def seen(self, partition: int) -> list[float]:
+        return [
+            output.time
+            for output in self.outputs
+            if isinstance(output, Operation) and output.partition == partition
+        ]
+
+
+def worker_of(address: str, sink: Kept, kind: type[Counting] = Counting, **options: Any) -> Worker:
+    def new_pipelines(_: PipelineConfig) -> NewPipeline:
+        return kind
+
+    settings = Settings(
+        broker=address,
+        partitions=PARTITIONS,
+        session_timeout_s=2.0,
+        connect_timeout_s=0.3,
+        ticks=options.pop("ticks", "recorded"),
+    )
+    return Worker(settings, sink, new_pipelines=new_pipelines, **options)
+
+
+@asynccontextmanager
+async def working(worker: Worker) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(worker.run())
+    try:
+        yield
+    finally:
+        worker.stop()
+        await task
+
+
+@pytest.mark.broker
+def test_outputs_of_all_partitions_reach_the_sink_and_a_restart_rebuilds_from_the_start() -> None:
+    expected = [float(number) for number in range(3_000)]
+
+    async def main() -> None:
+        async with broker_with_topics() as address:
+            for partition in range(PARTITIONS):
+                await send(address, numbered(TOPIC, partition, range(3_000)))
+            first = Kept()
+            async with working(worker_of(address, first)):
+                await eventually(lambda: len(first.outputs) >= PARTITIONS * 3_000)
+            assert [first.seen(number) for number in range(PARTITIONS)] == [expected] * PARTITIONS
+            assert first.is_closed
+            assert await committed(address, "wakeline-process", TOPIC) == {0: 3_000, 1: 3_000}
+            # State is in memory: the next worker says the same again, whatever was committed.
+            second = Kept()
+            async with working(worker_of(address, second)):
+                await eventually(lambda: len(second.outputs) >= PARTITIONS * 3_000)
+            assert [second.seen(number) for number in range(PARTITIONS)] == [expected] * PARTITIONS
+
+    run(main())
+
+
+@pytest.mark.broker
+def test_second_worker_takes_partitions_over_and_nothing_is_missing() -> None:
+    async def main() -> None:
+        async with broker_with_topics() as address:
+            for partition in range(PARTITIONS):
+                await send(address, numbered(TOPIC, partition, range(100)))
+            sink = Kept()
+            parts = frozenset({Part.PROCESS})
+            one, other = (worker_of(address, sink, parts=parts) for _ in range(2))
+            writing = worker_of(address, sink, parts=frozenset({Part.RESULTS}))
+            async with working(writing), working(one):
+                await eventually(lambda: len(sink.outputs) >= PARTITIONS * 100)
+                async with working(other):
+                    await other.ready.wait()
+                    for partition in range(PARTITIONS):
+                        await send(address, numbered(TOPIC, partition, range(100, 200)))
+                    await eventually(lambda: all(199.0 in sink.seen(n) for n in range(PARTITIONS)))
+            for partition in range(PARTITIONS):
+                assert set(sink.seen(partition)) == {float(number) for number in range(200)}
+
+    run(main())
+
+
+@pytest.mark.broker
+def test_live_ticks_go_into_every_ingest_partition_with_the_given_clock() -> None:
+    async def main() -> None:
+        async with broker_with_topics() as address:
+            worker = worker_of(
+                address,
+                Kept(),
+                parts=frozenset({Part.PROCESS}),
+                ticks="1000:1000",
+                clock=lambda: 7.0,
+            )
+            async with working(worker):
+                await worker.ready.wait()
+                ticks: set[tuple[str, int, bytes | None]] = set()
+                while len(ticks) < PARTITIONS * len(INGEST_TOPICS):
+                    found = await read_all(address, INGEST_TOPICS)
+                    ticks = {(m.topic, m.partition, m.value) for m in found if m.key == TICK_KEY}
+            assert {value for _, _, value in ticks} == {
+                b'{"schema":"tick/1","time":1000.0,"partitions":2}'
+            }
+
+    run(main())
+
+
+@pytest.mark.broker
+def test_fault_of_the_pipeline_stops_the_worker_with_nothing_committed() -> None:
+    async def main() -> None:
+        async with broker_with_topics() as address:
+            await send(address, numbered(TOPIC, 0, range(10)))
+            with pytest.raises(BadInput, match="a fault of the pipeline"):
+                await worker_of(address, Kept(), Failing).run()
+            assert (await committed(address, "wakeline-process", TOPIC))[0] is None
+
+    run(main())
+
+
+@pytest.mark.broker
+def test_gap_before_a_fetch_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gap(*_: object) -> None:
+        raise OffsetGap("records were deleted")
+
+    monkeypatch.setattr(BatchConsumer, "_batch", gap)
+
+    async def main() -> None:
+        async with broker_with_topics() as address:
+            await send(address, numbered(TOPIC, 0, range(10)))
+            with pytest.raises(OffsetGap, match="records were deleted"):
+                await worker_of(address, Kept()).run()
+
+    run(main())
+
+
+@pytest.mark.broker
+def test_worker_can_be_stopped_after_its_broker_has_gone() -> None:
+    async def main() -> float:
+        async with broker_with_topics() as address:
+            worker = worker_of(address, Kept())
+            task = asyncio.ensure_future(worker.run())
+            await worker.ready.wait()
+        begun = asyncio.get_running_loop().time()
+        worker.stop()
+        await task
+        return asyncio.get_running_loop().time() - begun
+
+    assert run(main()) < 10.0
+
+
+@pytest.mark.broker
+def test_worker_can_be_stopped_while_it_is_still_starting() -> None:
+    async def main() -> None:
+        async with broker_with_topics() as address:
+            sink = Kept()
+            task = asyncio.ensure_future(worker_of(address, sink).run())
+            await asyncio.sleep(0)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            worker = worker_of(address, sink)
+            worker.stop()
+            await worker.run()
+            assert not worker.ready.is_set()
+            assert sink.is_closed
+
+    run(main())
+
+
+@pytest.mark.broker
+def test_broker_without_topics_is_refused() -> None:
+    async def main() -> None:
+        async with EmbeddedBroker() as broker:
+            sink = Kept()
+            with pytest.raises(BrokerMismatch, match="wakeline topics"):
+                await worker_of(broker.address, sink).run()
+            assert sink.is_closed
+
+    run(main())
+
+
+def test_absent_broker_ends_the_worker_after_retries() -> None:
+    with pytest.raises(BrokerUnavailable, match="no broker answers"):
+        run(worker_of(f"127.0.0.1:{free_port()}", Kept()).run())
+
+
+def test_wrong_settings_are_refused_before_anything_is_connected() -> None:
+    with pytest.raises(BadInput, match="START:SPEED"):
+        run(worker_of("127.0.0.1:1", Kept(), ticks="sometimes").run())

@@ -1,0 +1,69 @@
+"""Goal: settings come from options, environment and the site's file, in this order, or say no."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.config import HOUR_S, PipelineConfig
+from streams.errors import BadInput
+from streams.settings import Settings
+
+
+def test_options_go_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAKELINE_BROKER", "one:9092")
+    monkeypatch.setenv("WAKELINE_PARTITIONS", "12")
+    settings = Settings.load(broker="other:9092", partitions=None)
+    assert settings.broker == "other:9092"
+    assert settings.partitions == 12
+
+
+def test_pipeline_takes_the_site_file_and_then_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(
+        "partitions = 8\ngrace_s = 60.0\n[detection]\nwarm_up_days = 21\n"
+        '[[detection.limits]]\nname = "night_rest"\nwindow = "night"\n'
+        'feature = "heart_rate_resting_bpm"\nabove = 100.0\n'
+    )
+    config = Settings.load(site_config=path, lateness_h=6.0).pipeline_config()
+    assert config.partitions == 8
+    assert config.grace_s == 60.0
+    assert config.lateness_s == 6 * HOUR_S
+    assert config.detection.warm_up_days == 21
+    assert [limit.name for limit in config.detection.limits] == ["night_rest"]
+    assert Settings.load(site_config=path, partitions=2).pipeline_config().partitions == 2
+
+
+def test_without_anything_set_the_defaults_of_the_pure_part_hold() -> None:
+    assert Settings.load().pipeline_config() == PipelineConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("partitions = 0", "does not fit.*>= 1"),
+        ("partitons = 4", "does not fit.*partitons"),
+        ("partitions = ", "does not fit"),
+        ("[detection]\nwarm_up_days = 'x'", "does not fit.*detection"),
+    ],
+)
+def test_site_file_that_does_not_fit_is_refused_with_the_reason(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=reason):
+        Settings.load(site_config=path).pipeline_config()
+
+
+def test_missing_site_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"none\.toml cannot be read: No such file"):
+        Settings.load(site_config=tmp_path / "none.toml").pipeline_config()
+
+
+@pytest.mark.parametrize(("name", "value"), [("up_port", "70000"), ("partitions", "many")])
+def test_value_that_does_not_fit_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"WAKELINE_{name.upper()}", value)
+    with pytest.raises(BadInput, match=f"WAKELINE_{name.upper()}.*cannot be '{value}'"):
+        Settings.load()

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from streams.errors import BadInput, SinkUnavailable
+from streams.events import Alert
 
 APPLICATION_ID = 0x57414B45
 """``WAKE`` in the header of the file, by which SQLite files of other programs are told apart."""
@@ -76,6 +79,12 @@ def open_run(path: Path) -> Iterator[sqlite3.Connection]:
 def read_facts(connection: sqlite3.Connection) -> dict[str, str]:
     """Read what was noted about how a run was made, such as its code version."""
     return dict(connection.execute("SELECT key, value FROM run ORDER BY key").fetchall())
+
+
+def settled_alerts(connection: sqlite3.Connection) -> list[Alert]:
+    """Alerts that rang on settled rows, whole, in order of their id."""
+    bodies = connection.execute("SELECT body FROM alerts WHERE canonical ORDER BY alert_id")
+    return [msgspec.json.decode(body, type=Alert) for (body,) in bodies]
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:

@@ -99,7 +99,8 @@ class Evidence:
         "active_hours",
         "devices",
         "grid",
-        "last_active_s",
+        "heard_hours",
+        "last_heard_s",
         "listed",
         "offsets",
         "phones",
@@ -113,11 +114,13 @@ class Evidence:
         self.offsets = OffsetLog()
         self.phones: dict[Source, PhoneLog] = {}
         self.devices: dict[Source, DeviceLog] = {}
+        # Hours with data of single minutes, and hours with a timed record of any kind.
         self.active_hours = Timeline()
+        self.heard_hours = Timeline()
         self.active_dates = Timeline()
         self.received_hours = Timeline()
         self.touched_minutes = Timeline()
-        self.last_active_s = -math.inf
+        self.last_heard_s = -math.inf
 
     def add(self, schema: str, envelope: Envelope, source: Source, cutoff_s: float) -> Added:
         """Add the records of an envelope, of which none begins before ``cutoff_s``."""
@@ -151,9 +154,10 @@ class Evidence:
 
     def _forget_activity(self, minute: int) -> None:
         first_hour = minute // 60 - 24 * _ACTIVE_DAYS
-        last = self.active_hours.last_before(first_hour)
+        last = self.heard_hours.last_before(first_hour)
         if last is not None:
-            self.last_active_s = max(self.last_active_s, (last + 1) * 3_600.0)
+            self.last_heard_s = max(self.last_heard_s, (last + 1) * 3_600.0)
+        self.heard_hours.forget_before(first_hour)
         self.active_hours.forget_before(first_hour)
         self.received_hours.forget_before(first_hour)
         self.touched_minutes.forget_before(minute)
@@ -170,7 +174,7 @@ class Evidence:
             minutes = self.grid.add_heart_rate(cast("Sequence[HeartRate]", records), owner)
             for minute in minutes:
                 self.touched_minutes.add(minute, minute + 1)
-                self.active_hours.add(minute // 60, minute // 60 + 1)
+                self._mark_active(minute // 60)
             return min(minutes) * 60.0
         elif schema == "inter_beat_interval/1":
             self.grid.add_beats(cast("Sequence[InterBeatInterval]", records), owner)
@@ -200,8 +204,12 @@ class Evidence:
     def _active_from(self, records: Sequence[Timed]) -> float:
         """Mark the hours of records as active; where the first one begins (s UTC)."""
         for hour in {int(record.time // 3_600) for record in records}:
-            self.active_hours.add(hour, hour + 1)
+            self._mark_active(hour)
         return min(record.time for record in records)
+
+    def _mark_active(self, hour: int) -> None:
+        self.active_hours.add(hour, hour + 1)
+        self.heard_hours.add(hour, hour + 1)
 
     def _add_listed(
         self, schema: str, envelope: Envelope, source: Source, cutoff_s: float
@@ -220,7 +228,7 @@ class Evidence:
             if date is None:
                 starts.append(placed.changed_from_s)
                 hour = int(record_start_s(record) // 3_600)
-                self.active_hours.add(hour, hour + 1)
+                self.heard_hours.add(hour, hour + 1)
             else:
                 dates.append(int(placed.changed_from_s + 60 - LATEST_DATE_END_S) // 86_400 - 1)
                 self.active_dates.add(date_index(date), date_index(date) + 1)

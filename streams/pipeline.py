@@ -296,7 +296,9 @@ class PartitionPipeline:
         self.counts["late"] += added.late_count
         state.late_count += added.late_count
         if added.changed_from_s is not None:
-            self._wake(person, added.changed_from_s + 60.0 + self._config.lateness_s)
+            start_s = added.changed_from_s
+            self._wake(person, start_s + 60.0 + self._config.lateness_s)
+            self._wake(person, (start_s // 3_600.0 + 1.0) * 3_600.0 + self._config.grace_s)
         if state.is_dirty:
             self._dirty.add(person)
 

@@ -135,7 +135,10 @@ class SubjectState:
     def next_wake(self, clock: float) -> float:
         """The next instant (s UTC) at which a window ends or settles."""
         grace = self._config.grace_s
-        instants = [(math.floor((clock - grace) / 3_600.0) + 1) * 3_600.0 + grace]
+        instants: list[float] = []
+        ending = self._windows.next_hour(int((clock - grace) // 3_600), self.current)
+        if ending is not None:
+            instants.append(ending.stop * 60.0 + grace)
         hour = self._windows.next_hour(self._windows.frontier.hour, self.current)
         if hour is not None:
             instants.append(due_s(hour, self._config.lateness_s))

@@ -115,7 +115,7 @@ class Windows:
         if bounds.stop > self._enrolled_minute:
             return True
         evidence = self._evidence
-        hours = evidence.active_hours.between(bounds.start // 60, bounds.stop // 60)
+        hours = evidence.heard_hours.between(bounds.start // 60, bounds.stop // 60)
         return bool(hours or evidence.active_dates.between(bounds.date, bounds.date + 1))
 
     def oldest_minute(self) -> int | None:
@@ -129,8 +129,8 @@ class Windows:
         """Hours from the last data of any kind before the window's end to that end."""
         evidence = self._evidence
         # Whole hours only: part of one may hold what was timed after the window's end.
-        last = evidence.active_hours.last_before(bounds.stop // 60)
-        ends = [self._enrolled_minute, evidence.last_active_s / 60.0]
+        last = evidence.heard_hours.last_before(bounds.stop // 60)
+        ends = [self._enrolled_minute, evidence.last_heard_s / 60.0]
         if last is not None:
             ends.append((last + 1) * 60)
         if bounds.kind is not WindowKind.HOUR:
@@ -146,7 +146,7 @@ class Windows:
         early; and nothing that may still change, such as the zone, shows in the choice.
         """
         evidence = self._evidence
-        hour = evidence.active_hours.first()
+        hour = evidence.heard_hours.first()
         first = min(self._enrolled_minute, self._enrolled_minute if hour is None else hour * 60)
         date = (first - _WESTERNMOST_MIN) // 1_440
         dated = evidence.active_dates.first()

@@ -28,13 +28,12 @@ def placed_beats(beats: Sequence[tuple[float, float]], previous_s: float) -> lis
     for second, group in groupby(beats, key=lambda beat: beat[0]):
         intervals = [interval_s for _, interval_s in group]
         within = sum(intervals[1:])
-        earliest = max(second, last + 0.001) if last < second + _LAST_S else second
         latest = second + _LAST_S - within
-        if latest < earliest:
-            step = (second + _LAST_S - earliest) / len(intervals)
-            placed = [earliest + step * number for number in range(len(intervals))]
+        if latest < second:
+            step = _LAST_S / len(intervals)
+            placed = [second + step * number for number in range(len(intervals))]
         else:
-            placed = [min(max(last + intervals[0], earliest), latest)]
+            placed = [min(max(last + intervals[0], second), latest)]
             for interval_s in intervals[1:]:
                 placed.append(placed[-1] + interval_s)
         # To the millisecond, which is what the intervals are given in.

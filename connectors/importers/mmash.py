@@ -42,7 +42,7 @@ _SLEEP_COLUMNS = (
     "Wake After Sleep Onset (WASO)",
     "Number of Awakenings",
 )
-_NOTES = ("Activity (labels without times of the clock's day) and questionnaires are not imported",)
+_NOTES = ("Activity (labels) is not imported",)
 
 
 def load(
@@ -123,7 +123,8 @@ def _uploads(folder: Path, midnight_s: float, left_out: Counter[str]) -> Iterato
         _actigraphy(path, user_id, midnight_s, left_out) for path in _files(folder, "Actigraph.csv")
     ]
     flows += [_beats(path, user_id, midnight_s, left_out) for path in _files(folder, "RR.csv")]
-    flows += [_nights(path, user_id, midnight_s) for path in _files(folder, "sleep.csv")]
+    begun_s = _first_s(folder)
+    flows += [_nights(path, user_id, midnight_s, begun_s) for path in _files(folder, "sleep.csv")]
     return merge(*flows, key=attrgetter("time_received"))
 
 
@@ -189,16 +190,28 @@ def _minutes(
             yield minute * 60.0, sorted(rows, key=itemgetter(0))
 
 
-def _nights(path: Path, user_id: str, midnight_s: float) -> Iterator[Upload]:
-    """Time in bed, one episode for each row."""
+def _first_s(folder: Path) -> int:
+    """When a person's actigraphy begins (s since the midnight of day 1)."""
+    for path in _files(folder, "Actigraph.csv"):
+        table = Table(path, ("time",))
+        with table.refusing():
+            for (clock,) in table:
+                return _clock_s(clock)
+    return 0
+
+
+def _nights(path: Path, user_id: str, midnight_s: float, begun_s: int) -> Iterator[Upload]:
+    """Time in bed, one episode for each row.
+
+    Some days are wrong: a night lies after the beginning of the recording, and ends after it
+    begins.
+    """
     table = Table(path, _SLEEP_COLUMNS)
     uploads = []
     with table.refusing():
         for in_day, in_clock, out_day, out_clock, *totals in table:
-            in_bed_s = _night_s(in_day, in_clock)
-            out_bed_s = _night_s(out_day, out_clock)
-            while out_bed_s <= in_bed_s:  # some nights end, by their date, before they begin
-                out_bed_s += _DAY_S
+            in_bed_s = _at_or_after(begun_s, in_day, in_clock)
+            out_bed_s = _at_or_after(in_bed_s + 1, out_day, out_clock)
             asleep_min, awake_min, awakenings = map(number, totals)
             record = SleepEpisode(
                 time=midnight_s + in_bed_s,
@@ -211,10 +224,13 @@ def _nights(path: Path, user_id: str, midnight_s: float) -> Iterator[Upload]:
     yield from sorted(uploads, key=attrgetter("time_received"))
 
 
-def _night_s(day_text: str, clock: str) -> int:
-    """Seconds since the midnight of day 1; a day before day 1 is day 2, as in the other tables."""
-    day = int(day_text)
-    return (day - 1 if day > 0 else 1) * _DAY_S + _clock_s(clock)
+def _at_or_after(earliest_s: int, day_text: str, clock: str) -> int:
+    """Seconds since the midnight of day 1, moved by whole days to be ``earliest_s`` or later."""
+    day_s = max(int(day_text) - 1, 0) * _DAY_S
+    time_s = day_s + _clock_s(clock)
+    while time_s < earliest_s:
+        time_s += _DAY_S
+    return time_s
 
 
 def _clock_s(text: str) -> int:

@@ -110,16 +110,10 @@ async def _all_stored(sink: "_Watched", found: "RecordingSummary", settings: "Se
 
 def _show(results: Path) -> None:
     """Print alerts with their reasons, clinical ones and limits first."""
-    import msgspec
-
-    from connectors.export import Exported, canonical_lines
-    from connectors.run_files import open_run
-    from streams.events import Alert
+    from connectors.run_files import open_run, settled_alerts
 
     with open_run(results) as connection:
-        alerts = [
-            msgspec.convert(line, Alert) for line in canonical_lines(connection, Exported.ALERTS)
-        ]
+        alerts = settled_alerts(connection)
     alerts.sort(key=lambda alert: (alert.opened_at, alert.alert_id), reverse=True)
     for kind in sorted({alert.kind for alert in alerts}):
         found = [alert for alert in alerts if alert.kind == kind]

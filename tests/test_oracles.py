@@ -1,0 +1,107 @@
+"""Goal: what a run settles equals what the published files say. Method: import each data set,
+replay it, and compare with computations straight from the CSV files (``tests/oracles``).
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.export import Exported, canonical_lines
+from connectors.importers import aware, lifesnaps, mmash
+from connectors.importers.dataset import DataSet
+from connectors.importers.writer import Target, write_recording
+from connectors.recordings import RecordingMessage, read_recording
+from connectors.run_files import open_run
+from connectors.sqlite import SqliteResults
+from detectors.cohort import load_cohort
+from streams.config import HOUR_S, PipelineConfig
+from streams.events import TICK_KEY, Tick
+from streams.replay import replay
+from tests.oracles import aware as aware_oracle
+from tests.oracles import lifesnaps as lifesnaps_oracle
+from tests.oracles import mmash as mmash_oracle
+
+PARTITIONS = 2
+
+
+def _settled_features(
+    data: DataSet, folder: Path, *, ticks_every_s: float = HOUR_S
+) -> Iterator[dict[str, Any]]:
+    """Settled rows of a data set that is imported and replayed, as in the canonical export."""
+    recording, run = folder / "recording.jsonl.zst", folder / "run.sqlite"
+    write_recording([data], Target(path=recording, partitions=PARTITIONS))
+    messages = _thinned(read_recording(recording), ticks_every_s)
+
+    async def replayed() -> None:
+        sink = SqliteResults(run, run={})
+        config = PipelineConfig(partitions=PARTITIONS)
+        await replay(messages, sink, config=config, cohort=load_cohort())
+        await sink.close()
+
+    asyncio.run(replayed())
+    with open_run(run) as connection:
+        yield from canonical_lines(connection, Exported.FEATURES)
+
+
+def _thinned(messages: Iterable[RecordingMessage], every_s: float) -> Iterator[RecordingMessage]:
+    """Fewer ticks, which change nothing that is settled and save time."""
+    decoder = msgspec.json.Decoder(Tick)
+    for message in messages:
+        if message.key != TICK_KEY or decoder.decode(message.value or b"").time % every_s == 0:
+            yield message
+
+
+def test_minute_heart_rates_are_those_of_the_mmash_files(shared_data: Path, tmp_path: Path) -> None:
+    expected = mmash_oracle.heart_rate_minutes(shared_data / "mmash")
+    rows = _settled_features(mmash.load(shared_data / "mmash"), tmp_path)
+    found = {
+        (row["userId"], int(row["start"])): row["values"]["heart_rate_mean_bpm"]
+        for row in rows
+        if row["window"] == "minute" and "heart_rate_mean_bpm" in row["values"]
+    }
+    assert len(expected) == 14_895
+    assert found.keys() == expected.keys()
+    assert found == pytest.approx(expected, rel=0, abs=1e-9)
+
+
+@pytest.mark.timeout(400)
+def test_days_and_nights_are_those_of_the_lifesnaps_file(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "lifesnaps_daily"
+    expected = lifesnaps_oracle.daily_figures(folder)
+    days = lifesnaps_oracle.people_and_dates(folder)
+    found: lifesnaps_oracle.Figures = {}
+    dates = set()
+    for row in _settled_features(lifesnaps.load(folder), tmp_path, ticks_every_s=24 * HOUR_S):
+        if row["window"] == "day":
+            dates.add((row["userId"], row["localDate"]))
+        for feature in lifesnaps_oracle.FEATURES.get(row["window"], ()):
+            if feature in row["values"]:
+                key = row["userId"], row["localDate"], row["window"], feature
+                found[key] = row["values"][feature]
+    assert len(days) == 7_410
+    assert days <= dates
+    assert found.keys() == expected.keys()
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_unlocks_and_screen_minutes_are_those_of_the_aware_file(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    folder = shared_data / "niimpy_screen"
+    expected = aware_oracle.phone_days(folder)
+    found = {
+        row["localDate"]: aware_oracle.PhoneDay(
+            row["values"]["unlock_count"], row["values"]["screen_min"]
+        )
+        for row in _settled_features(aware.load(folder / aware_oracle.FILE), tmp_path)
+        if row["window"] == "day" and "screen_min" in row["values"]
+    }
+    used = {date: day for date, day in expected.items() if day.screen_min or day.unlocks}
+    assert len(used) == 31
+    assert found.keys() == used.keys()
+    for date, day in used.items():
+        assert found[date] == pytest.approx(day, rel=1e-9)

@@ -70,8 +70,8 @@ def paced(messages: Iterable[Unplaced], pace: TickPace) -> Iterator[RecordingMes
             clock = max(0.0, math.floor(now / HOUR_S) * HOUR_S - HOUR_S)
             yield from log.ticks(clock)
             last = now
-        while now - clock > (step := _silent_step_s(clock - last)):
-            clock += step
+        while now - clock > (step_s := _silent_step_s(clock - last)):
+            clock = _next(clock, step_s)
             yield from log.ticks(clock)
         if now - clock >= pace.every_s:
             clock = math.floor(now / pace.every_s) * pace.every_s
@@ -80,8 +80,13 @@ def paced(messages: Iterable[Unplaced], pace: TickPace) -> Iterator[RecordingMes
         yield log.append(message)
     end = clock + pace.settling_s
     while clock < end:
-        clock += HOUR_S
+        clock = _next(clock, HOUR_S)
         yield from log.ticks(clock)
+
+
+def _next(clock: float, step_s: float) -> float:
+    """The next whole multiple of a step."""
+    return (math.floor(clock / step_s) + 1) * step_s
 
 
 def _silent_step_s(silence_s: float) -> float:

@@ -1,9 +1,9 @@
 """LifeSnaps' daily figures straight from its CSV file.
 
 Compared with a run of the imported recording: each day's ``heart_rate_resting_bpm``, ``rmssd_ms``
-(zero is no measurement) and ``step_count``, and each night's ``sleep_duration_min`` and
-``sleep_efficiency_percent`` (asleep over in bed), keyed by person and local date. A figure that
-the file does not have must be absent.
+and ``step_count``, and each night's ``sleep_duration_min`` and ``sleep_efficiency_percent`` (asleep
+over in bed), keyed by person and local date. An RMSSD of zero and a night in bed with zero minutes
+asleep are no measurements. A figure that the file does not have must be absent.
 """
 
 import csv
@@ -35,10 +35,10 @@ def daily_figures(folder: Path) -> Figures:
             ("day", "heart_rate_resting_bpm"): _number(row["resting_hr"]),
             ("day", "rmssd_ms"): _number(row["rmssd"]) or None,
             ("day", "step_count"): _number(row["steps"]),
-            ("night", "sleep_duration_min"): _number(row["minutesAsleep"]),
+            ("night", "sleep_duration_min"): _number(row["minutesAsleep"]) or None,
         }
         asleep, in_bed_ms = _number(row["minutesAsleep"]), _number(row["sleep_duration"])
-        if asleep is not None and in_bed_ms:
+        if asleep and in_bed_ms:
             share = min(asleep * 60_000.0 / in_bed_ms, 1.0)
             values["night", "sleep_efficiency_percent"] = 100.0 * share
         for (window, feature), value in values.items():

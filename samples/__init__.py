@@ -1,0 +1,1 @@
+"""The demo's recording, and how it was made."""

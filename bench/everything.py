@@ -49,8 +49,8 @@ from streams.events import (
 VARIANTS = 8
 """Different lives; subjects of one variant send equal records, each as bytes of its own."""
 STAGES_PER_NIGHT = 32
-SELDOM_H = 3
-OFTEN_H = 36
+HOURLY_H = 12
+THREE_HOURLY_H = 42
 NIGHT_S = 8 * HOUR_S
 
 Batch = tuple[str, list[Record]]
@@ -61,8 +61,8 @@ def hours(
 ) -> Iterator[Iterator[RecordingMessage]]:
     """Give the messages hour by hour; what is received with an hour lies before its tick.
 
-    Ticks come seldom until the last day and a half, which makes the run several times shorter and
-    leaves the same in the grid.
+    Ticks come every hour in the last hours and seldom before, which makes the run several times
+    shorter and leaves the same in the grid.
     """
     log = Log()
     users = [(user_of(index), partition_of(user_of(index))) for index in range(subjects)]
@@ -71,8 +71,14 @@ def hours(
         if hour == 0:
             yield itertools.chain(_enrolments(log, users), _tick(log, start_s, partitions))
         yield _hour(log, users, start_s)
-        if (hour + 1) % SELDOM_H == 0 or hour >= count - OFTEN_H:
+        if (hour + 1) % _ticks_every_h(count - hour) == 0:
             yield _tick(log, start_s + HOUR_S + MINUTE_S, partitions)
+
+
+def _ticks_every_h(hours_left: int) -> int:
+    if hours_left <= HOURLY_H:
+        return 1
+    return 3 if hours_left <= THREE_HOURLY_H else 6
 
 
 def _enrolments(log: Log, users: list[tuple[str, int]]) -> Iterator[RecordingMessage]:

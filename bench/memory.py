@@ -26,7 +26,7 @@ from streams.partitioning import partition_of
 from streams.pipeline import PartitionPipeline
 
 SUBJECTS = 2_000
-PARTITIONS = 4
+PARTITIONS = 8
 PROCESSES = 2
 HOURS = 114
 """A day's grid is freed when the day settles, up to 111 h after its beginning."""

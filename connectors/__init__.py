@@ -1,0 +1,1 @@
+"""The edges: bytes in, results out; nothing here computes."""

@@ -143,7 +143,7 @@ def _anomalies(connection: sqlite3.Connection) -> Iterator[Line]:
 def _alerts(connection: sqlite3.Connection) -> Iterator[Line]:
     (clock,) = connection.execute("SELECT min(time) FROM clocks").fetchone()
     bodies = connection.execute(
-        "SELECT body FROM alerts WHERE settled AND canonical AND (?1 IS NULL OR detected_at <= ?1)"
+        "SELECT settled_body FROM alerts WHERE canonical AND (?1 IS NULL OR detected_at <= ?1)"
         " ORDER BY alert_id",
         (clock,),
     )

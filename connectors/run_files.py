@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS alerts (
     alert_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, window TEXT NOT NULL, at NOT NULL,
     epoch INTEGER NOT NULL, revision INTEGER NOT NULL, settled INTEGER NOT NULL,
     detected_at REAL NOT NULL, pending INTEGER NOT NULL, canonical INTEGER NOT NULL,
-    body BLOB NOT NULL) WITHOUT ROWID;
+    body BLOB NOT NULL, settled_body BLOB) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS pending_alerts ON alerts (user_id, window, at) WHERE pending;
 CREATE TABLE IF NOT EXISTS clocks (partition INTEGER PRIMARY KEY, time REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS operations (
@@ -83,7 +83,7 @@ def read_facts(connection: sqlite3.Connection) -> dict[str, str]:
 
 def settled_alerts(connection: sqlite3.Connection) -> list[Alert]:
     """Alerts that rang on settled rows, whole, in order of their id."""
-    bodies = connection.execute("SELECT body FROM alerts WHERE canonical ORDER BY alert_id")
+    bodies = connection.execute("SELECT settled_body FROM alerts WHERE canonical ORDER BY alert_id")
     return [msgspec.json.decode(body, type=Alert) for (body,) in bodies]
 
 

@@ -55,17 +55,19 @@ WHERE excluded.epoch >= kept.epoch AND excluded.settled >= kept.settled
     AND (excluded.epoch, excluded.settled, excluded.revision)
         >= (kept.epoch, kept.settled, kept.revision)"""
 
-# `canonical` stays once a settled version rang: a withdrawal may change the status later.
+# The last word is shown, so that a WATCH which new data make URGENT is seen at once; what has
+# settled stays beside it for the export. `canonical` stays once a settled version rang.
 _WRITE_ALERT = """
 INSERT INTO alerts AS kept
-    (alert_id, user_id, window, at, epoch, revision, settled, detected_at, pending, canonical, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (alert_id, user_id, window, at, epoch, revision, settled, detected_at, pending, canonical,
+     body, settled_body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision,
-    settled = excluded.settled, detected_at = excluded.detected_at, pending = excluded.pending,
-    canonical = max(kept.canonical, excluded.canonical), body = excluded.body
-WHERE excluded.epoch >= kept.epoch AND excluded.settled >= kept.settled
-    AND (excluded.epoch, excluded.settled, excluded.revision)
-        >= (kept.epoch, kept.settled, kept.revision)"""
+    settled = max(kept.settled, excluded.settled), detected_at = excluded.detected_at,
+    pending = min(excluded.pending, 1 - kept.settled),
+    canonical = max(kept.canonical, excluded.canonical), body = excluded.body,
+    settled_body = coalesce(excluded.settled_body, kept.settled_body)
+WHERE (excluded.epoch, excluded.revision) >= (kept.epoch, kept.revision)"""
 
 _SETTLED_UNDER_PENDING_ALERTS = """
 SELECT alerts.alert_id, alerts.body FROM alerts
@@ -267,6 +269,7 @@ def _alert(alert: Alert, body: bytes) -> Parameters:
         int(not alert.settled and not is_withdrawn),
         int(alert.settled and not is_withdrawn),
         body,
+        body if alert.settled else None,
     )
 
 

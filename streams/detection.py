@@ -156,10 +156,21 @@ class Detection:
             seen[alert_id] = alert
             if old is None or self.has_news or not _is_same(old, alert):
                 outputs.append(self._said(alert))
+        outputs += self._restored(seen)
         because: Because = "data" if is_revised else "learned"
         outputs += [self._numbered(withdrawn(alert, because, clock)) for alert in gone]
         self._shown = seen
         return outputs
+
+    def _restored(self, seen: dict[str, Alert]) -> list[Output]:
+        """Settled alerts that unsettled rows had made graver, and no longer do."""
+        return [
+            self._said(self._settled[key])
+            for key in sorted(self._shown)
+            if key not in seen
+            and key in self._settled
+            and not _is_same(self._shown[key], self._settled[key])
+        ]
 
     def _keep_settled(self, alert: Alert) -> None:
         self._settled.pop(alert.alert_id, None)

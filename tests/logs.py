@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -92,7 +93,7 @@ class LogWriter:
             self.tick(time)
 
 
-def subject(user_id: str = "u1", **changes: object) -> Subject:
+def subject(user_id: str = "u1", **changes: Any) -> Subject:
     """A subject who has consented to everything since the epoch."""
     consent = {
         schema.partition("/")[0]: Consent(purposes=[Purpose.CARE], from_=0.0, version="1")

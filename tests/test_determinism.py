@@ -1,5 +1,6 @@
 """Goal: settled results follow from the logs alone. Method: generated logs with duplicates,
-revisions, late data, registry changes and gaps in the ticks, read in many orders and batch sizes."""
+revisions, late data, registry changes and gaps in the ticks, read in many orders and batches.
+"""
 
 import datetime as dt
 import random

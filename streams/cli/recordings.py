@@ -49,7 +49,7 @@ def import_(
 def _loader(fmt: Format) -> "Callable[[Path], DataSet]":
     from connectors.importers import aware, lifesnaps, mmash
 
-    loaders = {
+    loaders: dict[Format, Callable[[Path], DataSet]] = {
         Format.MMASH: mmash.load,
         Format.LIFESNAPS_DAILY: lifesnaps.load,
         Format.AWARE: aware.load,

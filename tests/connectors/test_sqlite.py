@@ -13,15 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.export import Exported, export
-from connectors.run_files import open_run
+from connectors.run_files import open_run, settled_alerts
 from connectors.sqlite import SqliteResults
 from streams.errors import BadInput, SinkUnavailable
 from streams.events import (
+    Alert,
     AlertStatus,
     DeadLetter,
     FeatureRow,
     Operation,
     Output,
+    Severity,
     SubjectStatus,
     WindowKind,
 )
@@ -131,9 +133,25 @@ def test_unsettled_alert_of_a_settled_window_is_withdrawn(
 def test_status_set_later_replaces_the_alert_and_keeps_it_settled(tmp_path: Path) -> None:
     rang = alert(feature_row())
     seen = msgspec.structs.replace(rang, status=AlertStatus.ACKNOWLEDGED, revision=1)
-    late_provisional = alert(feature_row(), settled=False, revision=2)
-    path = write_run(tmp_path / "run.sqlite", [rang], [seen], [late_provisional])
+    path = write_run(tmp_path / "run.sqlite", [rang], [seen])
     assert _alert_statuses(path) == {"alert-1": AlertStatus.ACKNOWLEDGED}
+    with open_run(path) as connection:
+        assert settled_alerts(connection) == [seen]
+
+
+def test_what_new_data_make_urgent_is_shown_at_once_and_exported_once_settled(
+    tmp_path: Path,
+) -> None:
+    rang = alert(feature_row())
+    graver = msgspec.structs.replace(
+        rang, severity=Severity.URGENT, settled=False, revision=rang.revision + 1
+    )
+    path = write_run(tmp_path / "run.sqlite", [rang], [graver], [rang])
+    ((body,),) = _rows(path, "SELECT body FROM alerts")
+    assert isinstance(body, bytes)
+    assert msgspec.json.decode(body, type=Alert) == graver
+    with open_run(path) as connection:
+        assert settled_alerts(connection) == [rang]
 
 
 def test_largest_clock_and_every_dead_letter_are_kept_once(tmp_path: Path) -> None:

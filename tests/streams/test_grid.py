@@ -40,8 +40,8 @@ def expected_means(envelopes: list[tuple[tuple[int, str], list[HeartRate]]]) -> 
     first: dict[tuple[int, tuple[int, str]], dict[int, float]] = {}
     for source, records in envelopes:
         for record in records:
-            minute = first.setdefault((int(record.time // 60), source), {})
-            minute.setdefault(int(record.time), record.heart_rate)
+            seconds = first.setdefault((int(record.time // 60), source), {})
+            seconds.setdefault(int(record.time), record.heart_rate)
     means = {}
     for minute, source in sorted(first, reverse=True):
         values = list(first[minute, source].values())

@@ -2,6 +2,7 @@
 messages among good ones through one partition's pipeline; what is said and counted afterwards."""
 
 import math
+from typing import Any
 
 import msgspec
 import pytest
@@ -32,7 +33,7 @@ CONFIG = PipelineConfig(partitions=1, lateness_s=6 * HOUR_S)
 NOON_S = START_S + 12 * HOUR_S
 
 
-def enrolled(**changes: object) -> LogWriter:
+def enrolled(**changes: Any) -> LogWriter:
     writer = LogWriter()
     writer.send(subject(**changes), received=START_S)
     writer.tick(START_S)

@@ -1,4 +1,4 @@
-"""Goal: a timeline is a set of steps. Method: random calls on it and on a plain set side by side."""
+"""Goal: a timeline is a set of steps. Method: random calls on it and on a plain set alike."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -2,6 +2,7 @@
 settled rows against instants computed by hand."""
 
 import datetime as dt
+from typing import Any
 
 from streams.config import PipelineConfig
 from streams.events import (
@@ -26,7 +27,7 @@ def rows_of(writer: LogWriter, kind: WindowKind) -> dict[str, FeatureRow]:
     return {row.local_date.isoformat(): row for row in found}
 
 
-def enrolled(zone: str, since: str, **changes: object) -> LogWriter:
+def enrolled(zone: str, since: str, **changes: Any) -> LogWriter:
     writer = LogWriter()
     writer.send(subject(time_zone=zone, **changes), received=utc(since))
     writer.tick(utc(since))

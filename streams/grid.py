@@ -35,6 +35,9 @@ _STEPS_CELL_MAX = 65_535
 
 Cells: TypeAlias = "list[array[int]]"
 
+# Shared by all packed hours; `_Hour.open` puts a list of the hour's own in its place.
+_PACKED: list[Cells | None] = []
+
 
 def _new_cells(codes: Sequence[str]) -> Cells:
     return [array(code, bytes(HOUR_MIN * _ITEM_BYTES[code])) for code in codes]
@@ -64,9 +67,9 @@ class _Hour:
     def pack(self) -> None:
         if self.packed is None:
             present = bytes(cells is not None for cells in self.channels)
-            body = b"".join(part.tobytes() for cells in self.channels if cells for part in cells)
+            body = b"".join(_planes(part) for cells in self.channels if cells for part in cells)
             self.packed = zlib.compress(present + body, 1)
-            self.channels = []
+            self.channels = _PACKED
 
     def drop_masks(self) -> None:
         """Forget which seconds were seen: nothing can be added to this hour any more."""
@@ -80,6 +83,20 @@ class _Hour:
         self.pack()
 
 
+def _planes(part: array[int]) -> bytes:
+    """Bytes of like rank side by side: high bytes are alike, and compress to next to nothing."""
+    raw, width = part.tobytes(), part.itemsize
+    return raw if width == 1 else b"".join(raw[place::width] for place in range(width))
+
+
+def _from_planes(code: str, planes: bytes) -> array[int]:
+    width = _ITEM_BYTES[code]
+    raw = bytearray(len(planes))
+    for place in range(width):
+        raw[place::width] = planes[place * HOUR_MIN : (place + 1) * HOUR_MIN]
+    return array(code, bytes(raw))
+
+
 def _unpacked(packed: bytes, is_final: bool) -> list[Cells | None]:
     raw = zlib.decompress(packed)
     offset = len(_LAYOUT)
@@ -91,7 +108,7 @@ def _unpacked(packed: bytes, is_final: bool) -> list[Cells | None]:
         cells = []
         for code in codes[:-1] if is_final and has_mask else codes:
             size = HOUR_MIN * _ITEM_BYTES[code]
-            cells.append(array(code, raw[offset : offset + size]))
+            cells.append(_from_planes(code, raw[offset : offset + size]))
             offset += size
         channels.append(cells)
     return channels

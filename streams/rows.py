@@ -1,5 +1,7 @@
 """Rows of one subject: the values and coverage of a window, as they are said to the world."""
 
+import zlib
+
 import msgspec
 from msgspec import Struct
 
@@ -37,12 +39,12 @@ _decoder = msgspec.msgpack.Decoder(Shown)
 
 def pack_shown(shown: Shown) -> bytes:
     """Keep a shown row small: there are a hundred of them for every subject."""
-    return _encode(shown)
+    return zlib.compress(_encode(shown), 1)
 
 
 def unpack_shown(packed: bytes) -> Shown:
     """Give back what ``pack_shown`` made small."""
-    return _decoder.decode(packed)
+    return _decoder.decode(zlib.decompress(packed))
 
 
 class SyncGaps(Struct):

@@ -53,6 +53,7 @@ _COLUMNS = (
     "gender",
 )
 _MOODS = ("ALERT", "HAPPY", "NEUTRAL", "RESTED/RELAXED", "SAD", "TENSE/ANXIOUS", "TIRED")
+_FIGURES = (*_COLUMNS[2:12], *_MOODS)
 _NOTES = ("stages of sleep are given as ratios to the person's usual and are not imported",)
 
 Day = dict[str, str]
@@ -98,6 +99,8 @@ def _days(
     with table.refusing():
         for cells in table:
             row = dict(zip((*_COLUMNS, *_MOODS), cells, strict=True))
+            for column in _FIGURES:
+                number(row[column])  # what is no number is refused here, where its row is known
             if people is None or row["id"] in people:
                 days.setdefault(row["id"], {})[dt.date.fromisoformat(row["date"])] = row
     if days_max is not None:

@@ -136,9 +136,8 @@ def _actigraphy(
         upload = partial(Upload, minute_s + 60.0, user_id, ACTIGRAPH)
         samples: list[Record] = []
         steps = 0.0
-        for time, (rate_text, steps_text) in rows:
-            rate = number(rate_text)
-            steps += number(steps_text) or 0.0
+        for time, (rate, step_count) in rows:
+            steps += step_count or 0.0
             if rate is not None and _HEART_RATE_BPM[0] <= rate <= _HEART_RATE_BPM[1]:
                 samples.append(HeartRate(time=time, heart_rate=rate))
             else:
@@ -153,8 +152,7 @@ def _beats(path: Path, user_id: str, midnight_s: float, left_out: Counter[str]) 
     previous_s = 0.0
     for minute_s, rows in _minutes(Table(path, ("day", "time", "ibi_s")), midnight_s):
         beats: list[tuple[float, float]] = []
-        for time, (interval_text,) in rows:
-            interval_s = number(interval_text)
+        for time, (interval_s,) in rows:
             if interval_s is not None and _INTERVAL_S[0] <= interval_s <= _INTERVAL_S[1]:
                 beats.append((time, interval_s))
             else:
@@ -171,10 +169,10 @@ def _beats(path: Path, user_id: str, midnight_s: float, left_out: Counter[str]) 
 
 def _minutes(
     table: Table, midnight_s: float
-) -> Iterator[tuple[float, list[tuple[float, list[str]]]]]:
-    """Rows of a table that begins with day and time, by minute: (time, other cells)."""
+) -> Iterator[tuple[float, list[tuple[float, list[float | None]]]]]:
+    """Rows of a table that begins with day and time, by minute: (time, other figures)."""
 
-    def timed() -> Iterator[tuple[float, list[str]]]:
+    def timed() -> Iterator[tuple[float, list[float | None]]]:
         day, previous = 0, None
         for day_text, clock, *cells in table:
             raw = int(day_text)
@@ -183,7 +181,7 @@ def _minutes(
             if previous is not None and raw != previous:
                 day += raw - previous if raw > previous else 1
             previous = raw
-            yield midnight_s + day * _DAY_S + _clock_s(clock), cells
+            yield midnight_s + day * _DAY_S + _clock_s(clock), [*map(number, cells)]
 
     with table.refusing():
         for minute, rows in groupby(timed(), key=lambda row: row[0] // 60.0):

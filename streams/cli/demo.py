@@ -43,10 +43,12 @@ def demo(
     results = folder / "results.sqlite"
     results.unlink(missing_ok=True)
 
-    async def run(stop: asyncio.Event) -> None:
+    async def run(stop: asyncio.Event) -> bool:
         await stream(found, results, stop)
+        return stop.is_set()
 
-    run_until_signal(run)
+    if run_until_signal(run):
+        raise typer.Exit(130)
     _show(results)
     page = folder / "report.html"
     _report(results, page)
@@ -85,8 +87,6 @@ async def stream(found: "RecordingSummary", results: Path, stop: asyncio.Event) 
         storing.cancel()
         stopping.cancel()
         await working
-        if stop.is_set():
-            raise KeyboardInterrupt
 
 
 async def _all_stored(sink: "_Watched", found: "RecordingSummary", settings: "Settings") -> None:

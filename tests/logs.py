@@ -10,7 +10,6 @@ from msgspec import Struct
 from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
 from streams.events import (
-    ENVELOPE_SCHEMAS,
     INGEST_TOPICS,
     OPERATIONAL_FIELDS,
     RECORD_TYPES,
@@ -159,15 +158,3 @@ def settled(outputs: Sequence[Output]) -> list[bytes]:
             line = msgspec.json.encode(fields, order="sorted")
             kept[output.alert_id.encode() if isinstance(output, Alert) else line] = line
     return sorted(kept.values())
-
-
-def schemas_sent(logs: Logs) -> set[str]:
-    """Schemas that occur in logs, to see that a generator leaves none out."""
-    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-    known = set(ENVELOPE_SCHEMAS.values())
-    found = {
-        msgspec.json.decode(decoder.decode(message.value)["schema"], type=str)
-        for log in logs.values()
-        for message in log
-    }
-    return found & known

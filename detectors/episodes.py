@@ -24,7 +24,10 @@ from streams.events import (
 NAMESPACE = uuid.UUID("6f1c2d0e-52f5-5b0c-9a55-2f1b7b5f3a10")
 """Namespace of alert ids."""
 
-POLICY_VERSION = "1"
+OURSELVES = "wakeline"
+"""``status_by`` of an alert whose status no member of staff set."""
+
+POLICY_VERSION = "2"
 """Changes whenever the same scores would give other alerts."""
 
 
@@ -154,6 +157,7 @@ def alert_of(row: FeatureRow, episode: Episode, finding: Finding, context: RowCo
         user_id=row.user_id,
         project_id=row.project_id,
         care_team=row.care_team,
+        device_type=row.device_type,
         kind=finding.kind,
         rule=finding.rule,
         severity=episode.severity,

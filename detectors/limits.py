@@ -143,6 +143,7 @@ def _check_in_alert(
         user_id=subject.user_id,
         project_id=subject.project_id,
         care_team=subject.care_team,
+        device_type=subject.device_type,
         kind=AlertKind.LIMIT,
         rule=rule.name,
         severity=rule.severity,

@@ -14,6 +14,7 @@ from detectors import wording
 from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
 from detectors.episodes import (
+    OURSELVES,
     Episode,
     Finding,
     Judged,
@@ -64,9 +65,6 @@ _BECAUSE = {
     "learned": wording.WITHDRAWN_LEARNED,
     "subject": wording.WITHDRAWN_SUBJECT,
 }
-WITHDRAWN_BY = "wakeline"
-"""``status_by`` of an alert that no member of staff withdrew."""
-
 
 class _Sighting(Struct, frozen=True):
     """An anomaly of this row: in how many of the last valid rows it was so, and whether enough."""
@@ -239,7 +237,7 @@ def withdrawn(alert: Alert, because: Because, clock: float) -> Alert:
         alert,
         status=AlertStatus.WITHDRAWN,
         status_at=clock,
-        status_by=WITHDRAWN_BY,
+        status_by=OURSELVES,
         summary=wording.withdrawal(alert.summary, _BECAUSE[because]),
     )
 

@@ -1,17 +1,30 @@
 """DATA alerts: data stopped, or the wearable is not worn. Neither says anything of the person.
 
 Not worn is not calm, and no data is not zero: both are told apart from clinical changes, and a
-paused subject is left in peace.
+paused subject is left in peace. An alert is resolved when data come again, so that an open one
+always means that they are missing now.
 """
 
 from collections.abc import Callable
 
+import msgspec
+from msgspec import Struct
+
 from detectors import wording
 from detectors.config import DetectionConfig
-from detectors.episodes import Finding, PolicyState, RowContext, alert_of, episode_of
+from detectors.episodes import (
+    OURSELVES,
+    Episode,
+    Finding,
+    PolicyState,
+    RowContext,
+    alert_of,
+    episode_of,
+)
 from streams.events import (
     Alert,
     AlertKind,
+    AlertStatus,
     Direction,
     FeatureRow,
     Reason,
@@ -41,10 +54,17 @@ WEARER_DAYS = 3
 _TWO_WEEKS = (1 << 14) - 1
 
 
+class _Look(Struct, frozen=True):
+    """What a rule says of a row, and whether that is that data are missing."""
+
+    finding: Finding
+    is_missing: bool
+
+
 def judge_silence(
     config: DetectionConfig, state: PolicyState, row: FeatureRow, context: RowContext
 ) -> list[Alert]:
-    """DATA alerts that a row opens; an episode lasts until data flow, or it is worn, again."""
+    """DATA alerts that a row opens or, when data flow or the device is worn again, resolves."""
     alerts = []
     if "silence_h" in row.values and row.end > state.silence_until:
         state.silence_until = row.end
@@ -57,58 +77,72 @@ def judge_silence(
 
 
 def _episode(
-    state: PolicyState, row: FeatureRow, context: RowContext, find: Callable[[], Finding | str]
+    state: PolicyState, row: FeatureRow, context: RowContext, find: Callable[[], _Look]
 ) -> list[Alert]:
-    """Open, carry on or close the episode of a rule, which ``find`` names when it found nothing."""
-    found = find()
-    if isinstance(found, str):
-        state.episodes.pop(f"data|{found}", None)
-        return []
-    if row.status is SubjectStatus.PAUSED or found.rule in context.snoozed_rules:
-        return []
-    key = f"data|{found.rule}"
+    """Open, carry on or close the episode of a rule."""
+    look = find()
+    finding = look.finding
+    key = f"data|{finding.rule}"
     episode = state.episodes.get(key)
+    if not look.is_missing:
+        if episode is None:
+            return []
+        del state.episodes[key]
+        return [_resolved(row, episode, finding, context)]
+    if row.status is SubjectStatus.PAUSED or finding.rule in context.snoozed_rules:
+        return []
     if episode is not None:
         episode.last_end = row.end
         episode.rows += 1
         return []
-    state.episodes[key] = episode = episode_of(row, found)
-    return [alert_of(row, episode, found, context)]
+    state.episodes[key] = episode = episode_of(row, finding)
+    return [alert_of(row, episode, finding, context)]
 
 
-def _stopped(config: DetectionConfig, state: PolicyState, row: FeatureRow) -> Finding | str:
+def _resolved(row: FeatureRow, episode: Episode, finding: Finding, context: RowContext) -> Alert:
+    return msgspec.structs.replace(
+        alert_of(row, episode, finding, context),
+        status=AlertStatus.RESOLVED,
+        status_at=row.end,
+        status_by=OURSELVES,
+    )
+
+
+def _stopped(config: DetectionConfig, state: PolicyState, row: FeatureRow) -> _Look:
     hours = row.values["silence_h"]
     usual_h = row.values.get("sync_gap_usual_h", state.sync_gap_usual_h)
     limit_h = max(config.silence_min_h, GAP_FACTOR * (usual_h or 0.0))
-    if hours <= limit_h:
-        return DATA_STOPPED
+    is_missing = hours > limit_h
     reason = Reason(
         feature="silence_h",
-        direction=Direction.UP,
+        direction=Direction.UP if is_missing else Direction.DOWN,
         value=hours,
         unit="h",
         usual_high=usual_h,
     )
-    return _finding(DATA_STOPPED, reason, limit_h, wording.silence(hours, usual_h))
+    summary = wording.silence(hours, usual_h) if is_missing else wording.DATA_AGAIN
+    return _Look(_finding(DATA_STOPPED, reason, limit_h, summary), is_missing)
 
 
-def _unworn(config: DetectionConfig, state: PolicyState, row: FeatureRow) -> Finding | str:
+def _unworn(config: DetectionConfig, state: PolicyState, row: FeatureRow) -> _Look:
     others = [
         channel for channel in ("phone", "steps") if row.coverage.get(channel, 0.0) >= OTHERS_MIN
     ]
     is_wearer = state.worn_days.bit_count() >= WEARER_DAYS
     is_long = state.unworn_h > 0.0 and state.unworn_h >= config.not_worn_min_h
-    if not (is_wearer and is_long and others):
-        return NOT_WORN
+    is_missing = is_wearer and is_long and bool(others)
     reason = Reason(
         feature="worn",
-        direction=Direction.DOWN,
+        direction=Direction.DOWN if is_missing else Direction.UP,
         value=_worn(row),
         unit="share of the day",
         coverage=_worn(row),
     )
-    summary = wording.not_worn(state.unworn_h, others)
-    return _finding(NOT_WORN, reason, config.not_worn_min_h, summary)
+    if is_missing:
+        summary = wording.not_worn(state.unworn_h, others)
+    else:
+        summary = wording.WORN_AGAIN if state.unworn_h == 0.0 else wording.NOT_WORN_UNKNOWN
+    return _Look(_finding(NOT_WORN, reason, config.not_worn_min_h, summary), is_missing)
 
 
 def _finding(rule: str, reason: Reason, limit_h: float, summary: str) -> Finding:

@@ -18,6 +18,9 @@ NO_CHANGE_FOUND = "no change found"
 WITHDRAWN_DATA = "New data no longer support this."
 WITHDRAWN_LEARNED = "No longer unusual against what has been learned since."
 WITHDRAWN_SUBJECT = "The person no longer takes part."
+DATA_AGAIN = "Data come in again; what was not recorded meanwhile stays unknown."
+WORN_AGAIN = "The wearable is worn again; what was not measured meanwhile stays unknown."
+NOT_WORN_UNKNOWN = "Whether the wearable is worn can no longer be told: no other data come either."
 RELEARNED = "What is usual is being learned again, since a device changed or staff asked for it."
 
 REASONS_TOLD = 3

@@ -185,6 +185,8 @@ class Detection:
 
     def _said(self, alert: Alert) -> Alert:
         """Let what staff did show on an alert; one that continues another inherits it."""
+        if alert.status is AlertStatus.RESOLVED:
+            return self._numbered(alert)  # data came again, whatever staff did before
         ids = {alert.alert_id, alert.continues}
         for _, action in self._actions:
             if action.alert_id not in ids:

@@ -14,7 +14,6 @@ from connectors.report import words
 from connectors.report.people import (
     Person,
     by_attention,
-    has_resumed,
     read_person,
     run_clock_s,
     user_ids,
@@ -49,7 +48,6 @@ class AlertView(Struct, frozen=True):
     symbol: str
     is_urgent: bool
     status: str
-    has_resumed: bool
     opened: str
     age: str
     summary: str
@@ -189,7 +187,6 @@ def _alert_view(alert: Alert, person: Person, now: float) -> AlertView:
         symbol=words.KIND_SYMBOLS[alert.kind],
         is_urgent=alert.severity is Severity.URGENT,
         status=words.STATUS_WORDS[alert.status],
-        has_resumed=has_resumed(alert, person.last_data_at),
         opened=words.date_in_words(alert.local_date),
         age=words.age_in_words(alert.opened_at, now),
         summary=alert.summary,

@@ -125,36 +125,23 @@ def read_person(connection: sqlite3.Connection, user_id: str, now: float) -> Per
         days=days,
         minutes=[minutes[start] for start in sorted(minutes)],
         utc_offset_s=hours[-1].utc_offset if hours else 0,
-        alerts=sorted(alerts, key=lambda alert: urgency(alert, last_data_at)),
+        alerts=sorted(alerts, key=urgency),
         learning=_learning(judgements),
         state=_state(judgements, last_data_at, now),
         last_data_at=last_data_at,
     )
 
 
-def urgency(alert: Alert, last_data_at: float | None) -> tuple[bool, bool, int, float]:
-    """Order alerts: URGENT first, then limits, changes, missing data, and the newest first.
-
-    Missing data that came in again go last.
-    """
+def urgency(alert: Alert) -> tuple[bool, int, float]:
+    """Order alerts: URGENT first, then limits, changes, missing data, and the newest first."""
     is_watch = alert.severity is not Severity.URGENT
-    is_over = has_resumed(alert, last_data_at)
-    return (is_over, is_watch, _KIND_RANKS[alert.kind], -alert.opened_at)
-
-
-def has_resumed(alert: Alert, last_data_at: float | None) -> bool:
-    """Whether data came in after an alert that they were missing."""
-    is_data = alert.kind is AlertKind.DATA
-    return is_data and last_data_at is not None and last_data_at > alert.opened_at
+    return (is_watch, _KIND_RANKS[alert.kind], -alert.opened_at)
 
 
 def by_attention(people: Iterable[Person]) -> list[Person]:
     """Order the people who have open alerts by their most urgent one."""
     waiting = [person for person in people if person.open_alerts]
-    return sorted(
-        waiting,
-        key=lambda person: (urgency(person.open_alerts[0], person.last_data_at), person.user_id),
-    )
+    return sorted(waiting, key=lambda person: (urgency(person.open_alerts[0]), person.user_id))
 
 
 def _row(body: bytes) -> FeatureRow:

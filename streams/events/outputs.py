@@ -29,12 +29,13 @@ class FeatureRow(
     ``start`` and ``end`` are s UTC, ``local_date`` is the subject's, ``utc_offset`` the offset in
     force at the end (s east of UTC). A value that cannot be told
     is absent from ``values``, never 0. ``coverage`` maps a channel to the share (0..1) of its
-    valid minutes.
+    valid minutes. ``device_type`` is the model of the subject's first source that names one.
     """
 
     user_id: str
     project_id: str
     care_team: str
+    device_type: str | None = None
     status: SubjectStatus
     window: WindowKind
     start: float
@@ -63,6 +64,7 @@ class MinuteRows(
     user_id: str
     project_id: str
     care_team: str
+    device_type: str | None = None
     status: SubjectStatus
     start: float
     end: float
@@ -85,7 +87,11 @@ class AnomalyState(StrEnum):
 class Anomaly(
     Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="anomaly/1"
 ):
-    """The score (0..1) of one detector for one row, or for one feature of it."""
+    """The score (0..1) of one detector for one row, or for one feature of it.
+
+    ``value`` is the feature's, beside the band that is usual for this person (``usual_low`` to
+    ``usual_high``, eight of ten values lie in it; in the feature's unit), where a detector has one.
+    """
 
     user_id: str
     project_id: str
@@ -99,6 +105,10 @@ class Anomaly(
     score: float
     threshold: float
     state: AnomalyState
+    value: float | None = None
+    usual_low: float | None = None
+    usual_median: float | None = None
+    usual_high: float | None = None
     settled: bool = False
     revision: int = 0
     epoch: int = 0
@@ -164,6 +174,7 @@ class Alert(Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema
     user_id: str
     project_id: str
     care_team: str
+    device_type: str | None = None
     kind: AlertKind
     rule: str
     severity: Severity

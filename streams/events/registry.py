@@ -79,6 +79,12 @@ class Subject(Record, frozen=True, kw_only=True, rename="camel", omit_defaults=T
     consent: Annotated[dict[r.Label, Consent], Meta(max_length=100)] = {}
     groups: Annotated[dict[r.Label, r.Label], Meta(max_length=50)] = {}
 
+    @property
+    def device_type(self) -> str | None:
+        """Model of the first source, by priority and then id, that names one."""
+        named = [(s.priority, s.source_id, s.model) for s in self.sources if s.model is not None]
+        return min(named)[2] if named else None
+
 
 class CareContextKind(StrEnum):
     """What staff know that explains a change."""

@@ -4,7 +4,15 @@ from detectors.cohort import load_cohort
 from detectors.config import DetectionConfig
 from detectors.models import Scores
 from detectors.policy import Policy, PolicyState, RowContext
-from streams.events import Alert, AlertKind, FeatureRow, Severity, SubjectStatus, WindowKind
+from streams.events import (
+    Alert,
+    AlertKind,
+    AlertStatus,
+    FeatureRow,
+    Severity,
+    SubjectStatus,
+    WindowKind,
+)
 from tests.detectors.rows import row
 
 COHORT = load_cohort()
@@ -42,7 +50,11 @@ def test_silence_rings_once_past_the_sites_minimum_and_again_only_after_data() -
     )
     assert alert.score == 25.0
     assert alert.summary == "No data of any kind for 1 day 1 hour."
-    assert len(_judge(_hours(*silent, 0.5, *silent))) == 2
+    rung, resolved, again = _judge(_hours(*silent, 0.5, *silent))
+    assert rung.alert_id == resolved.alert_id != again.alert_id
+    assert (resolved.status, resolved.status_by) == (AlertStatus.RESOLVED, "wakeline")
+    assert resolved.status_at == _hours(0.5, first=39)[0].end
+    assert resolved.summary.startswith("Data come in again")
 
 
 def test_the_limit_is_twice_the_persons_usual_sync_gap_where_that_is_longer() -> None:
@@ -58,7 +70,7 @@ def test_the_limit_is_twice_the_persons_usual_sync_gap_where_that_is_longer() ->
 
 def test_a_days_row_that_settles_after_later_hours_says_nothing_anew() -> None:
     state = PolicyState()
-    assert len(_judge(_hours(25.0, 0.2, first=30), state)) == 1
+    assert len(_judge(_hours(25.0, 0.2, first=30), state)) == 2
     assert _judge([row(WindowKind.DAY, 0, {"silence_h": 30.0})], state) == []
 
 
@@ -80,7 +92,9 @@ def test_a_wearable_left_on_the_table_rings_once_until_it_is_worn_again() -> Non
     assert alert.summary == (
         "The wearable seems not to have been worn for 1 day; phone and steps data still arrive."
     )
-    assert len(_judge(_days(WORN, LYING, first=25), state)) == 1
+    resolved, again = _judge(_days(WORN, LYING, first=25), state)
+    assert (resolved.alert_id, resolved.status) == (alert.alert_id, AlertStatus.RESOLVED)
+    assert again.alert_id != alert.alert_id
 
 
 def test_who_never_wore_one_and_who_sends_nothing_at_all_is_not_called_unworn() -> None:

@@ -66,6 +66,7 @@ _BECAUSE = {
     "subject": wording.WITHDRAWN_SUBJECT,
 }
 
+
 class _Sighting(Struct, frozen=True):
     """An anomaly of this row: in how many of the last valid rows it was so, and whether enough."""
 

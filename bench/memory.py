@@ -97,9 +97,9 @@ def feed(subjects: int, hours: int, readings: list[int]) -> int:
                 readings.append(resident())
             del outputs
         readings.append(resident())
-    if any(pipeline.counts["dead_letters"] for pipeline in pipelines):
+    if any(pipeline.counts["dead_letter_count"] for pipeline in pipelines):
         raise RuntimeError("the recording was refused in part")
-    return sum(pipeline.counts["records"] for pipeline in pipelines)
+    return sum(pipeline.counts["record_count"] for pipeline in pipelines)
 
 
 def batches(messages: Iterable[RecordingMessage]) -> Iterator[Batch]:

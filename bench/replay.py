@@ -83,6 +83,6 @@ def replay_all(messages: Sequence[RecordingMessage]) -> None:
     sink = Discarded()
     config = PipelineConfig(partitions=1)
     summary = asyncio.run(replay(messages, sink, config=config, cohort=load_cohort()))
-    records = summary.counts["records"]
-    if records < SAMPLES or summary.counts.get("dead_letters", 0) or sink.count == 0:
+    records = summary.counts["record_count"]
+    if records < SAMPLES or summary.counts.get("dead_letter_count", 0) or sink.count == 0:
         raise RuntimeError(f"the replay went wrong: {summary}")

@@ -28,6 +28,9 @@ from streams.events import (
     WindowKind,
 )
 
+LAG = "lag"
+"""Name of the operation that says how far a worker is behind; of passing worth, so not kept."""
+
 CLOCK = "clock"
 """Name of the operation whose ``time`` is the minimum clock of a partition (s UTC)."""
 
@@ -218,7 +221,7 @@ def _by_table(outputs: Sequence[Output], encoder: msgspec.json.Encoder) -> _Tabl
                 tables.alerts.append(_alert(output, encode(output)))
             case Operation(name=name) if name == CLOCK:
                 tables.clocks.append((output.partition, output.time))
-            case Operation():
+            case Operation(name=name) if name != LAG:
                 tables.operations.append(_operation(output, encode(output)))
             case DeadLetter():
                 tables.dead_letters.append(_dead_letter(output))

@@ -11,6 +11,7 @@ two.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Protocol, cast
@@ -24,7 +25,7 @@ from connectors.base import ResultSink
 from connectors.outbox import Outbox
 from connectors.outputs import output_message, output_of
 from streams.errors import BadInput, SinkUnavailable
-from streams.events import Output
+from streams.events import Operation, Output
 from streams.transport import Batch, Continuity, OffsetGap, Record
 
 # Outputs are sent, and other tasks run, after so many messages at the latest.
@@ -42,6 +43,11 @@ class Pipeline(Protocol):
     @property
     def blocked(self) -> frozenset[str]:
         """Topics to pause."""
+        ...
+
+    @property
+    def clock(self) -> float:
+        """The minimum clock (s UTC), minus infinity before there is one."""
         ...
 
     def process(self, topic: str, records: Sequence[Record]) -> list[Output]:
@@ -110,6 +116,22 @@ class Processor:
         async for event in stream.noack().events():
             await self._take(event)
 
+    def gauges(self, now: float) -> list[Operation]:
+        """How far each partition number is behind its logs and behind ``now`` (s UTC)."""
+        return [
+            Operation(
+                name="lag",
+                partition=partition,
+                time=now,
+                values={
+                    "clock_age_s": now - owned.pipeline.clock,
+                    "lag_messages": float(self._behind(partition, owned)),
+                },
+            )
+            for partition, owned in sorted(self._partitions.items())
+            if owned.pipeline.clock > -math.inf
+        ]
+
     def on_assigned(self, assigned: set[TP]) -> None:
         """Note what this worker owns now; the pipelines begin with the first batches."""
         self.assigned = frozenset(assigned)
@@ -119,6 +141,16 @@ class Processor:
         """Drop all state: whoever owns a partition next rebuilds it from the logs."""
         self.assigned = frozenset()
         self._partitions.clear()
+
+    def _behind(self, partition: int, owned: Owned) -> int:
+        """Messages in the logs of a partition number that are not yet part of the state."""
+        count = 0
+        for tp in self.assigned:
+            offset = owned.pipeline.safe_offset(tp.topic) if tp.partition == partition else None
+            end = None if offset is None else self._app.consumer.highwater(tp)
+            if offset is not None and end is not None:
+                count += max(0, end - offset)
+        return count
 
     def _is_stale(self, event: Event) -> bool:
         return event.message.generation_id != self._app.consumer_generation_id

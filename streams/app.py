@@ -22,6 +22,7 @@ from faust.types import TP
 from connectors.base import ResultSink
 from connectors.kafka import ALL_TOPICS, require_partitions, wait_for_broker
 from connectors.outbox import Outbox
+from connectors.outputs import output_message
 from connectors.ticks import Clock, TickWriter, parse_ticks
 from detectors.cohort import load_cohort
 from streams.agents import Pipeline, Processor, ResultsWriter, Stream, run_guarded
@@ -40,6 +41,9 @@ STOP_TIMEOUT_S = 6.0
 
 # How long a rebalance waits for a worker that is busy with a slice of messages (s).
 REBALANCE_TIMEOUT_S = 60.0
+
+# How often a worker says how far behind it is (s).
+LAG_INTERVAL_S = 15.0
 
 log = structlog.get_logger(__name__)
 
@@ -128,11 +132,13 @@ class Worker:
                 app = new_app(PROCESS_GROUP, self._settings, Path(folder))
                 processor = _processor(app, new_pipeline, outbox, failure)
                 apps.append(app)
+                clock = self._clock if plan is None else plan.clock(self._clock)
+                tasks.append(_tell_lag(processor, outbox, clock))
                 if plan is not None:
                     writer = TickWriter(
                         outbox,
                         config.partitions,
-                        clock=plan.clock(self._clock),
+                        clock=clock,
                         owned=lambda: [(tp.topic, tp.partition) for tp in processor.assigned],
                     )
                     tasks.append(writer.run(plan.interval_s))
@@ -232,6 +238,14 @@ def _write_results(app: faust.App, sink: ResultSink, failure: asyncio.Future[Non
 
     app.agent(result_topics(app), name="results")(results)
     app.on_partitions_revoked.connect(_listener(writer.on_revoked), weak=False)
+
+
+async def _tell_lag(processor: Processor, outbox: Outbox, clock: Clock) -> None:
+    """Say again and again how far behind its logs the worker is, until cancelled."""
+    while True:
+        await asyncio.sleep(LAG_INTERVAL_S)
+        gauges = processor.gauges(clock())
+        await outbox.send(output_message(gauge, gauge.partition, "") for gauge in gauges)
 
 
 def _code_version() -> str:

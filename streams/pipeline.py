@@ -228,7 +228,7 @@ class PartitionPipeline:
     def _take_event(self, topic: str, record: LogRecord, outputs: list[Output]) -> None:
         message = decode(record.value)
         if isinstance(message, Partial):
-            self.counts["absent"] += message.absent_count
+            self.counts["absent_count"] += message.absent_count
         reason, bad = fault_of(topic, record, message)
         envelope = envelope_of(message)
         user_id = envelope.user_id if envelope is not None else (record.key or b"").decode("latin1")
@@ -245,7 +245,7 @@ class PartitionPipeline:
         if reason is not None or envelope is None:
             return
         if enrolment is None or enrolment.is_withdrawn:
-            self.counts["refused_not_enrolled"] += len(envelope.records)
+            self.counts["not_enrolled_count"] += len(envelope.records)
             return
         self._take_envelope(topic, envelope, enrolment, outputs)
 
@@ -260,7 +260,7 @@ class PartitionPipeline:
             return
         schema = ENVELOPE_SCHEMAS[type(envelope)]
         admitted = admit(envelope, schema, enrolment)
-        self.counts["refused_no_consent"] += len(envelope.records) - len(admitted.records)
+        self.counts["no_consent_count"] += len(envelope.records) - len(admitted.records)
         if not admitted.records:
             return
         if schema == _CHECK_IN:
@@ -271,7 +271,7 @@ class PartitionPipeline:
         if admitted.first_s < cutoff_s:
             on_time = [entry for entry in on_time if record_start_s(entry) >= cutoff_s]
             late_count = len(admitted.records) - len(on_time)
-            self.counts["late"] += late_count
+            self.counts["late_count"] += late_count
             state.late_count += late_count
         state.evidence.add_received(envelope.time_received, cutoff_s)
         if not on_time:
@@ -292,8 +292,8 @@ class PartitionPipeline:
     ) -> None:
         state = self._people[person]
         added = state.add(schema, envelope, source, cutoff_s)
-        self.counts["records"] += len(envelope.records) - added.late_count
-        self.counts["late"] += added.late_count
+        self.counts["record_count"] += len(envelope.records) - added.late_count
+        self.counts["late_count"] += added.late_count
         state.late_count += added.late_count
         if added.changed_from_s is not None:
             start_s = added.changed_from_s
@@ -361,7 +361,7 @@ class PartitionPipeline:
         *,
         index: int | None = None,
     ) -> None:
-        self.counts["dead_letters"] += 1
+        self.counts["dead_letter_count"] += 1
         outputs.append(
             DeadLetter(
                 topic=topic,

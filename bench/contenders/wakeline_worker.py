@@ -93,6 +93,11 @@ class Watched:
         """Topics to pause."""
         return self._inner.blocked
 
+    @property
+    def clock(self) -> float:
+        """The minimum clock (s UTC)."""
+        return self._inner.clock
+
     def process(self, topic: str, records: Sequence[Record]) -> list[Output]:
         """Take records of one topic."""
         self._stopwatch.start()

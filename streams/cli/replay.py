@@ -99,5 +99,9 @@ def _tell(summary: "ReplaySummary", output: Path, *, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.encode(summary).decode())
         return
-    counts = ", ".join(f"{name} {count}" for name, count in summary.counts.items() if count)
+    counts = ", ".join(
+        f"{name.removesuffix('_count').replace('_', ' ')} {count}"
+        for name, count in summary.counts.items()
+        if count
+    )
     typer.echo(f"{summary.messages} messages, {summary.outputs} outputs into {output}; {counts}")

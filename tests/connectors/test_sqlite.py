@@ -157,7 +157,7 @@ def test_what_new_data_make_urgent_is_shown_at_once_and_exported_once_settled(
 def test_largest_clock_and_every_dead_letter_are_kept_once(tmp_path: Path) -> None:
     letter = DeadLetter(topic="sleep", partition=1, offset=5, reason="range", key=b"k", value=None)
     ninth = msgspec.structs.replace(letter, index=9)
-    quality = Operation(name="quality", partition=0, time=5.0, values={"late": 1.0})
+    quality = Operation(name="quality", partition=0, time=5.0, values={"late_count": 1.0})
     batch: list[Output] = [clock(20.0), clock(10.0), letter, ninth, quality]
     path = write_run(tmp_path / "run.sqlite", batch, batch)
     assert _rows(path, "SELECT * FROM clocks") == [(0, 20.0)]

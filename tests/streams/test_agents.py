@@ -33,6 +33,9 @@ class FakeConsumer:
     def resume_partitions(self, tps: set[TP]) -> None:
         self.paused -= tps
 
+    def highwater(self, _: TP) -> int:
+        return 100
+
 
 class FakeApp:
     """A Faust app as far as the agents know one; events come from a list."""
@@ -78,6 +81,10 @@ class FakePipeline:
     @property
     def blocked(self) -> frozenset[str]:
         return frozenset(self.held)
+
+    @property
+    def clock(self) -> float:
+        return 1.0
 
     def process(self, topic: str, records: Sequence[Record]) -> list[Output]:
         self.taken[topic] = records[-1].offset
@@ -226,6 +233,23 @@ def test_failed_agent_reports_and_is_held_so_that_nothing_behind_it_is_taken() -
     run(main())
 
 
+def test_lag_is_what_the_logs_hold_beyond_the_state_and_the_age_of_its_clock() -> None:
+    app, pipeline = FakeApp(), FakePipeline()
+    processor = Processor(
+        cast(faust.App, app),
+        lambda _: cast(Pipeline, pipeline),
+        outbox=cast(Outbox, FakeOutbox(app)),
+        code_version="1.0",
+    )
+    processor.on_assigned({TP("sleep", 0), TP("heart-rate", 0), TP("steps", 0)})
+    read = (("sleep", 70), ("heart-rate", 100))
+    batches = [batch_of(topic, 0, count, restarted=True) for topic, count in read]
+    run(processor.run(stream_of(*map(app.event, batches))))
+    (lag,) = processor.gauges(31.0)
+    assert (lag.name, lag.partition, lag.time) == ("lag", 0, 31.0)
+    assert lag.values == {"clock_age_s": 30.0, "lag_messages": 30.0}
+
+
 class FakeSink:
     """Unavailable for the first writes, then keeps what it gets."""
 
@@ -263,7 +287,7 @@ def result_batch(*values: bytes | None) -> Batch:
 def test_results_wait_for_their_sink_and_are_acknowledged_when_stored() -> None:
     app = FakeApp()
     sink = FakeSink(app, failures=2)
-    output = Operation(name="clock", partition=0, time=5.0, values={"late": 1.0})
+    output = Operation(name="clock", partition=0, time=5.0, values={"late_count": 1.0})
     value = output_message(output, 0, "1.0").value
     with stamina.set_testing(True, attempts=5):
         writer = ResultsWriter(cast(faust.App, app), sink)

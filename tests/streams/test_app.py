@@ -48,6 +48,10 @@ class Counting:
             if r.key != TICK_KEY
         ]
 
+    @property
+    def clock(self) -> float:
+        return 0.0
+
     def safe_offset(self, topic: str) -> int | None:
         return self._taken.get(topic)
 

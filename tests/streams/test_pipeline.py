@@ -143,7 +143,7 @@ def test_null_in_a_series_is_absence_and_no_fault() -> None:
     writer.put("heart-rate", b"u1", raw(absent + b"," + RECORD))
     outputs, pipeline = finish(writer)
     assert letters(outputs) == []
-    assert pipeline.counts["absent"] == 1
+    assert pipeline.counts["absent_count"] == 1
     assert minute_means(outputs) == {1: 61.0}
 
 
@@ -181,7 +181,7 @@ def test_without_consent_nothing_of_the_payload_is_kept_anywhere(case: str) -> N
     writer.put("heart-rate", b"u1", raw(b'{"time":%d,"heartRate":123.4}' % int(NOON_S)))
     writer.put("heart-rate", b"u1", raw(b'{"time":%d,"heartRate":1234}' % int(NOON_S)))
     outputs, pipeline = finish(writer)
-    assert pipeline.counts["refused_no_consent"] == 1
+    assert pipeline.counts["no_consent_count"] == 1
     assert b"123" not in b"".join(msgspec.json.encode(output) for output in outputs)
     assert minute_means(outputs) == {}
 
@@ -190,7 +190,7 @@ def test_an_unknown_subject_is_refused_and_counted() -> None:
     writer = enrolled()
     writer.send(heart_rate(0), received=NOON_S + 60, user_id="unknown")
     outputs, pipeline = finish(writer)
-    assert pipeline.counts["refused_not_enrolled"] == 1
+    assert pipeline.counts["not_enrolled_count"] == 1
     assert not any(getattr(output, "user_id", None) == "unknown" for output in outputs)
 
 
@@ -207,7 +207,7 @@ def test_a_late_record_changes_nothing_and_is_counted() -> None:
     writer.send(HeartRate(time=NOON_S - CONFIG.lateness_s - 1, heart_rate=60), received=NOON_S + 60)
     assert run(writer.logs, CONFIG, None) == before
     outputs, pipeline = finish(writer)
-    assert pipeline.counts["late"] == 1
+    assert pipeline.counts["late_count"] == 1
     assert minute_means(outputs) == {}
 
 
@@ -234,7 +234,7 @@ def test_withdrawal_settles_what_was_due_and_drops_the_rest() -> None:
     writer.tick(NOON_S + 2 * HOUR_S)
     writer.send(heart_rate(30), received=NOON_S + 3 * HOUR_S)
     outputs, pipeline = finish(writer)
-    assert pipeline.counts["refused_not_enrolled"] == 1
+    assert pipeline.counts["not_enrolled_count"] == 1
     assert minute_means(outputs) == {}
     assert not [o for o in outputs if isinstance(o, FeatureRow) and o.settled and o.end > NOON_S]
     standing = {o.alert_id: o.status for o in outputs if isinstance(o, Alert)}

@@ -33,6 +33,10 @@ class Clocks:
         self._minimum = minimum
         return moved
 
+    def to_state(self) -> dict[str, float]:
+        """Clocks by topic, of those that have had a tick."""
+        return {topic: time for topic, time in self._ticks.items() if time > -math.inf}
+
     def leads(self, topic: str, skew_s: float) -> bool:
         """Whether a topic is more than ``skew_s`` ahead of the minimum, and so has to wait."""
         clock = self._ticks[topic]

@@ -6,9 +6,12 @@ is withdrawn, visibly.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 import msgspec
+from msgspec import Struct
 
+from detectors.base import State
 from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
 from detectors.models import SubjectModels
@@ -40,6 +43,24 @@ _STATUS = {
 }
 
 
+AnomalyKey = tuple[str, str | None, float, WindowKind]
+
+
+class DetectionState(Struct, array_like=True):
+    """Everything that later results of a `Detection` depend on."""
+
+    models: State
+    policy: State
+    contexts: list[tuple[float, CareContext]]
+    actions: list[tuple[float, AlertAction]]
+    relearned: list[str]
+    sequence: int
+    shown: list[Alert]
+    settled: list[Alert]
+    states: list[tuple[AnomalyKey, AnomalyState]]
+    has_news: bool
+
+
 class Detection:
     """Models, policy, what staff said, and the alerts that are shown, of one subject."""
 
@@ -54,6 +75,7 @@ class Detection:
         "_shown",
         "_state",
         "_states",
+        "changes",
         "has_news",
         "judges_minutes",
     )
@@ -70,7 +92,45 @@ class Detection:
         self._sequence = 0
         self._shown: dict[str, Alert] = {}
         self._settled: dict[str, Alert] = {}
-        self._states: dict[tuple[str, str | None, float, WindowKind], AnomalyState] = {}
+        self._states: dict[AnomalyKey, AnomalyState] = {}
+        self.changes = 0
+
+    def to_state(self) -> DetectionState:
+        """Everything that later results depend on; it is another when ``changes`` is."""
+        return DetectionState(
+            self._models.to_state(),
+            self._state.to_state(),
+            self._contexts,
+            self._actions,
+            sorted(self._relearned),
+            self._sequence,
+            list(self._shown.values()),
+            list(self._settled.values()),
+            list(self._states.items()),
+            self.has_news,
+        )
+
+    @classmethod
+    def from_state(cls, state: DetectionState, config: DetectionConfig, cohort: Cohort) -> Self:
+        """Detection as it was.
+
+        Raises
+        ------
+        ValueError
+            When the state is of a version that is not known.
+        """
+        detection = cls(config, cohort)
+        detection._models = SubjectModels.from_state(state.models, config, cohort)
+        detection._state = PolicyState.from_state(state.policy)
+        detection._contexts = state.contexts
+        detection._actions = state.actions
+        detection._relearned = set(state.relearned)
+        detection._sequence = state.sequence
+        detection._shown = {alert.alert_id: alert for alert in state.shown}
+        detection._settled = {alert.alert_id: alert for alert in state.settled}
+        detection._states = dict(state.states)
+        detection.has_news = state.has_news
+        return detection
 
     def hear(self, records: Sequence[Record], tick: float) -> None:
         """Take what staff said; it lies after ``tick`` (s UTC) in its log."""
@@ -82,7 +142,12 @@ class Detection:
                 self._contexts.append((tick, record))
             elif isinstance(record, AlertAction):
                 self._actions.append((tick, record))
+        self.notice()
+
+    def notice(self) -> None:
+        """Have everything looked at again, for something beside the rows has changed."""
         self.has_news = True
+        self.changes += 1
 
     def check_in(self, records: Sequence[Record], subject: Subject, clock: float) -> list[Output]:
         """Judge check-ins by the site's limits at once, in no window and however late."""
@@ -95,6 +160,7 @@ class Detection:
     def settle(self, row: FeatureRow, due: float, clock: float) -> list[Output]:
         """Score a settled row, let the policy take it, then learn it."""
         outputs: list[Output] = []
+        self.changes += 1
         self._relearn(row, due)
         anomalies = self._models.score(row)
         alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
@@ -113,9 +179,10 @@ class Detection:
     def view(self, rows: Iterable[FeatureRow], clock: float, *, is_revised: bool) -> list[Output]:
         """Look at all unsettled rows in their order; say what is new, changed or withdrawn."""
         outputs: list[Output] = []
+        self.changes += 1
         state = self._state.copy()
         seen: dict[str, Alert] = {}
-        states: dict[tuple[str, str | None, float, WindowKind], AnomalyState] = {}
+        states: dict[AnomalyKey, AnomalyState] = {}
         for row in rows:
             anomalies = self._models.score(row)
             for anomaly in anomalies:
@@ -239,7 +306,7 @@ class Detection:
                 self._models.relearn()
 
 
-def _anomaly_key(anomaly: Anomaly) -> tuple[str, str | None, float, WindowKind]:
+def _anomaly_key(anomaly: Anomaly) -> AnomalyKey:
     return anomaly.detector, anomaly.feature, anomaly.start, anomaly.window
 
 

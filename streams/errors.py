@@ -23,3 +23,7 @@ class SinkUnavailable(WakelineError):
 
 class PartitionsChanged(WakelineError):
     """Raised when a log was written with another number of partitions than is configured."""
+
+
+class StateUnknown(WakelineError):
+    """Raised when saved state is of a version that this release does not know."""

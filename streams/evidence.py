@@ -8,8 +8,9 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import cast
+from typing import Self, cast
 
+import numpy as np
 from msgspec import Struct
 
 from streams.decoding import record_date, record_time
@@ -26,8 +27,8 @@ from streams.events import (
 )
 from streams.grid import Grid
 from streams.listed import Listed, Placed, Source, record_start_s
-from streams.localtime import LATEST_DATE_END_S, OffsetLog, date_index
-from streams.timeline import Timeline
+from streams.localtime import LATEST_DATE_END_S, OffsetLog, OffsetLogState, date_index
+from streams.timeline import Timeline, TimelineState
 
 STATUS_INTERVAL_S = 3_600.0
 """How long a sign of life counts when its source does not say (s)."""
@@ -70,6 +71,23 @@ class PhoneLog:
         place = bisect_left(self.times, time)
         del self.times[:place], self.codes[:place]
 
+    def to_state(self) -> "PhoneState":
+        """Differences of successive times as whole numbers, their bytes of like rank together."""
+        numbers = np.frombuffer(self.times, dtype="<i8")
+        steps = np.diff(numbers, prepend=np.int64(0)).view(np.uint8).reshape(-1, 8)
+        return self.first_s, steps.T.tobytes(), self.codes.tobytes()
+
+    @classmethod
+    def from_state(cls, state: "PhoneState") -> Self:
+        """A log as it was."""
+        log = cls()
+        log.first_s, planes, codes = state
+        steps = np.frombuffer(planes, dtype=np.uint8).reshape(8, -1).T
+        numbers = np.cumsum(np.ascontiguousarray(steps).view("<i8").ravel())
+        log.times = array("d", numbers.tobytes())
+        log.codes = array("B", codes)
+        return log
+
 
 class DeviceLog:
     """Signs of life of one source, in minutes since the epoch."""
@@ -81,6 +99,38 @@ class DeviceLog:
         self.alive = Timeline()
         self.on_wrist = Timeline()
         self.off_wrist = Timeline()
+
+    def to_state(self) -> "DeviceState":
+        """Everything there is to know of it."""
+        lines = (self.alive, self.on_wrist, self.off_wrist)
+        return self.first_s, [line.to_state() for line in lines]
+
+    @classmethod
+    def from_state(cls, state: "DeviceState") -> Self:
+        """A log as it was."""
+        log = cls()
+        log.first_s, lines = state
+        log.alive, log.on_wrist, log.off_wrist = map(Timeline.from_state, lines)
+        return log
+
+
+PhoneState = tuple[float, bytes, bytes]
+DeviceState = tuple[float, list[TimelineState]]
+
+
+class EvidenceState(Struct, array_like=True):
+    """Evidence but for the cells and the single records, which are kept by day beside it.
+
+    ``lines``: the timelines of `Evidence` in the order of `_LINES`.
+    """
+
+    sources: list[Source]
+    overlap_count: int
+    offsets: OffsetLogState
+    phones: list[tuple[Source, PhoneState]]
+    devices: list[tuple[Source, DeviceState]]
+    lines: list[TimelineState]
+    last_heard_s: float
 
 
 class Added(Struct, frozen=True):
@@ -151,6 +201,32 @@ class Evidence:
             for line in (device.alive, device.on_wrist, device.off_wrist):
                 line.forget_before(minute - 1_440)
         self._forget_activity(minute)
+
+    def to_state(self) -> EvidenceState:
+        """All but what `Grid` and `Listed` keep by day."""
+        return EvidenceState(
+            self.grid.sources(),
+            self.grid.overlap_count,
+            self.offsets.to_state(),
+            [(source, phone.to_state()) for source, phone in self.phones.items()],
+            [(source, device.to_state()) for source, device in self.devices.items()],
+            [getattr(self, name).to_state() for name in _LINES],
+            self.last_heard_s,
+        )
+
+    @classmethod
+    def from_state(cls, state: EvidenceState) -> Self:
+        """Evidence as it was, but for what is kept by day."""
+        evidence = cls()
+        evidence.grid.add_sources(state.sources)
+        evidence.grid.overlap_count = state.overlap_count
+        evidence.offsets = OffsetLog.from_state(state.offsets)
+        evidence.phones = {source: PhoneLog.from_state(phone) for source, phone in state.phones}
+        evidence.devices = {source: DeviceLog.from_state(log) for source, log in state.devices}
+        for name, line in zip(_LINES, state.lines, strict=True):
+            setattr(evidence, name, Timeline.from_state(line))
+        evidence.last_heard_s = state.last_heard_s
+        return evidence
 
     def _forget_activity(self, minute: int) -> None:
         first_hour = minute // 60 - 24 * _ACTIVE_DAYS
@@ -235,6 +311,7 @@ class Evidence:
         return Added(late_count, min(starts, default=None), min(dates, default=None))
 
 
+_LINES = ("active_hours", "heard_hours", "active_dates", "received_hours", "touched_minutes")
 _CELL_SCHEMAS = frozenset(
     {
         "heart_rate/1",

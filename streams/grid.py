@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import zstandard
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from streams.events import HeartRate, InterBeatInterval
@@ -32,6 +34,9 @@ _LAYOUT: tuple[tuple[tuple[str, ...], bool], ...] = (
 )
 _ITEM_BYTES = {code: array(code).itemsize for code in "HBIQ"}
 _STEPS_CELL_MAX = 65_535
+
+_compress = zstandard.ZstdCompressor(level=3).compress
+_decompress = zstandard.ZstdDecompressor().decompress
 
 Cells: TypeAlias = "list[array[int]]"
 
@@ -89,11 +94,28 @@ def _planes(part: array[int]) -> bytes:
     return raw if width == 1 else b"".join(raw[place::width] for place in range(width))
 
 
+def _presence(channels: list[Cells | None]) -> int:
+    """A bit for each channel that an hour has."""
+    return sum((cells is not None) << channel for channel, cells in enumerate(channels))
+
+
+def _count_from_mean(joined: list[array[int]], sign: int) -> None:
+    """Count least and most heart rate from the mean (-1), or as they are again (1): it is smaller.
+
+    ``joined`` starts with the arrays of the heart rate's channel.
+    """
+    _, counts, sums, low, high = (np.asarray(part).astype(np.int64) for part in joined[:5])
+    means = sums // np.maximum(counts, 1)
+    joined[3] = array("H", (means - low).astype("<u2").tobytes())
+    joined[4] = array("H", (high + sign * means).astype("<u2").tobytes())
+
+
 def _from_planes(code: str, planes: bytes) -> array[int]:
     width = _ITEM_BYTES[code]
+    count = len(planes) // width
     raw = bytearray(len(planes))
     for place in range(width):
-        raw[place::width] = planes[place * HOUR_MIN : (place + 1) * HOUR_MIN]
+        raw[place::width] = planes[place * count : (place + 1) * count]
     return array(code, bytes(raw))
 
 
@@ -112,6 +134,18 @@ def _unpacked(packed: bytes, is_final: bool) -> list[Cells | None]:
             offset += size
         channels.append(cells)
     return channels
+
+
+class DayState(Struct, array_like=True):
+    """The cells of one day (UTC): which hours have which channels, and their bytes.
+
+    ``hours``: hour since the epoch, whether it is final, and a bit for each channel that it has.
+    ``planes``: by channel and array, the bytes of like rank of all hours side by side, each
+    compressed for itself, since that is how they become smallest.
+    """
+
+    hours: list[tuple[int, bool, int]]
+    planes: list[bytes]
 
 
 class Grid:
@@ -234,6 +268,11 @@ class Grid:
         """Sources (priority, id) by owner index; index 0 stands for nobody."""
         return self._sources
 
+    def add_sources(self, sources: Sequence[tuple[int, str]]) -> None:
+        """Give an empty grid the sources, in the order of their index, that it had."""
+        for source in sources[1:]:
+            self.owner_of(source)
+
     def pack(self, hour: int) -> None:
         """Keep an hour packed; it opens again when something is added to it."""
         if hour in self._hours:
@@ -243,6 +282,56 @@ class Grid:
         """Say that nothing can be added to an hour any more."""
         if hour in self._hours:
             self._hours[hour].drop_masks()
+
+    def sign_of(self, day: int) -> int:
+        """A number that differs, within this process, whenever a day (UTC) holds other cells."""
+        hours = range(day * 24, day * 24 + 24)
+        held = [(hour, self._hours[hour]) for hour in hours if hour in self._hours]
+        for _, cells in held:
+            cells.pack()
+        return hash(tuple((hour, cells.is_final, cells.packed) for hour, cells in held))
+
+    def to_state(self, day: int) -> DayState | None:
+        """The cells of a day (UTC, since the epoch); None when it holds none."""
+        hours = [hour for hour in range(day * 24, day * 24 + 24) if hour in self._hours]
+        if not hours:
+            return None
+        read = [self._hours[hour].read() for hour in hours]
+        marks = [
+            (hour, self._hours[hour].is_final, _presence(channels))
+            for hour, channels in zip(hours, read, strict=True)
+        ]
+        joined = []
+        for channel, (codes, _) in enumerate(_LAYOUT):
+            held = [channels[channel] for channels in read]
+            for place, code in enumerate(codes):
+                parts = [cells[place] for cells in held if cells and place < len(cells)]
+                joined.append(array(code, b"".join(part.tobytes() for part in parts)))
+        _count_from_mean(joined, -1)
+        return DayState(marks, [_compress(_planes(part)) for part in joined])
+
+    def add_state(self, state: DayState) -> None:
+        """Take in a day as it was."""
+        codes = [code for codes, _ in _LAYOUT for code in codes]
+        joined = [
+            _from_planes(code, _decompress(planes))
+            for code, planes in zip(codes, state.planes, strict=True)
+        ]
+        _count_from_mean(joined, 1)
+        places = [0] * len(joined)
+        for hour, is_final, presence in state.hours:
+            held = self._hours[hour] = _Hour()
+            held.is_final = is_final
+            number = 0
+            for channel, (codes_of, has_mask) in enumerate(_LAYOUT):
+                kept = len(codes_of) - (is_final and has_mask)
+                if presence >> channel & 1:
+                    cells = held.channels[channel] = []
+                    for place in range(number, number + kept):
+                        cells.append(joined[place][places[place] : places[place] + HOUR_MIN])
+                        places[place] += HOUR_MIN
+                number += len(codes_of)
+            held.pack()
 
     def forget_before(self, hour: int) -> None:
         """Free the hours before ``hour``."""

@@ -72,6 +72,10 @@ def _identity(record: Record) -> str | float:
     return record.record_id if record.record_id is not None else record_start_s(record)
 
 
+DayRecords = list[tuple[str, int, str, list[Entry]]]
+"""Of one day: type, source (priority, id), and the records."""
+
+
 class Listed:
     """The single records of one subject that unsettled windows may still read."""
 
@@ -138,6 +142,30 @@ class Listed:
                     del self._days[schema][source]
             if not self._days[schema]:
                 del self._days[schema]
+
+    def days(self) -> set[int]:
+        """Days (since the epoch) on which kept records begin."""
+        return {day for sources in self._days.values() for days in sources.values() for day in days}
+
+    def sign_of(self, day: int) -> int:
+        """A number that differs, within this process, whenever a day holds other records."""
+        return hash(tuple(self._packed(day)))
+
+    def to_state(self, day: int) -> DayRecords:
+        """The records of a day."""
+        return [(schema, *source, _unpack(packed)) for schema, source, packed in self._packed(day)]
+
+    def add_state(self, day: int, state: DayRecords) -> None:
+        """Take in a day as it was."""
+        for schema, priority, source_id, entries in state:
+            sources = self._days.setdefault(schema, {})
+            sources.setdefault((priority, source_id), {})[day] = _pack(entries)
+
+    def _packed(self, day: int) -> Iterator[tuple[str, Source, bytes]]:
+        for schema, sources in sorted(self._days.items()):
+            for source, days in sorted(sources.items()):
+                if day in days:
+                    yield schema, source, days[day]
 
 
 def _find(

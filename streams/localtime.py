@@ -8,11 +8,12 @@ import datetime as dt
 import zoneinfo
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.timeline import Timeline, bit_array
+from streams.timeline import Timeline, TimelineState, bit_array
 
 zoneinfo.reset_tzpath(to=())
 
@@ -25,6 +26,9 @@ _OFFSET_MAX_MIN = 840
 _OFFSET_MIN_MIN = -720
 LATEST_DATE_END_S = 12 * 3_600
 """A date ends everywhere 12 h after its midnight in UTC (s)."""
+
+OffsetLogState = list[tuple[int, str, int, TimelineState]]
+"""Of each source (priority, id): an offset (min), and the minutes at which it was said."""
 
 OffsetAt = Callable[[int], int]
 """Minute since the epoch -> offset in force there (min east of UTC)."""
@@ -130,6 +134,23 @@ class OffsetLog:
                     del offsets[offset_min]
             if not offsets:
                 del self._said[source]
+
+    def to_state(self) -> OffsetLogState:
+        """Everything that was said and still holds."""
+        return [
+            (*source, offset_min, timeline.to_state())
+            for source, offsets in self._said.items()
+            for offset_min, timeline in offsets.items()
+        ]
+
+    @classmethod
+    def from_state(cls, state: OffsetLogState) -> Self:
+        """A log as it was."""
+        log = cls()
+        for priority, source_id, offset_min, said in state:
+            offsets = log._said.setdefault((priority, source_id), {})
+            offsets[offset_min] = Timeline.from_state(said)
+        return log
 
 
 def _last_before(timeline: Timeline, start: int, stop: int) -> NDArray[np.int64]:

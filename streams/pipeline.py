@@ -4,18 +4,17 @@ Messages of each topic are taken in the order of their log. What cannot be judge
 lies behind it, waits in a queue of its topic; so does a topic whose clock runs too far ahead.
 """
 
-import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from detectors.cohort import Cohort
+from streams.checkpoint import Checkpoints, Look, PartitionHead, UserHead
 from streams.clock import Clocks
 from streams.config import PipelineConfig
 from streams.decoding import Partial, decode
-from streams.detection import Detection
 from streams.errors import PartitionsChanged
 from streams.events import (
     ENVELOPE_SCHEMAS,
@@ -35,16 +34,12 @@ from streams.events import (
 )
 from streams.gate import Bare, LogRecord, admit, envelope_of, fault_of, may_keep
 from streams.listed import record_start_s
-from streams.registry import Change, Enrolment, Registry
-from streams.subject import SubjectState, Terms
+from streams.people import People, Person
+from streams.registry import Enrolment, Registry
 
 SUBJECTS_TOPIC = TOPIC_OF_SCHEMA[SCHEMA_OF_TYPE[Subject]]
 _CARE_TOPICS = frozenset(TOPIC_OF_SCHEMA[SCHEMA_OF_TYPE[t]] for t in (CareContext, AlertAction))
 _CHECK_IN = SCHEMA_OF_TYPE[MoodCheckIn]
-
-
-Person = tuple[str, int]
-"""A subject's id and the generation of the enrolment."""
 
 
 class PartitionPipeline:
@@ -77,17 +72,15 @@ class PartitionPipeline:
         self.counts: Counter[str] = Counter()
         self._config = config
         self._partition_of = partition_of
-        self._cohort = cohort
         self._epoch = epoch
         self._clocks = Clocks(INGEST_TOPICS)
         self._registry = Registry()
+        self._people = People(self._registry, config, cohort, partition=partition, epoch=epoch)
         self._queues: dict[str, deque[LogRecord]] = {topic: deque() for topic in INGEST_TOPICS}
-        self._people: dict[Person, SubjectState] = {}
-        self._wakes: list[tuple[float, Person]] = []
-        self._dirty: set[Person] = set()
-        self._withdrawals: dict[Person, float] = {}
         self._taken: dict[str, int] = {}
-        self._next_wake: dict[Person, float] = {}
+        self._quarantined: dict[str, str] = {}
+        self.checkpoints = Checkpoints(self._look, epoch)
+        self._people.before_change = self.checkpoints.touch
 
     @property
     def clock(self) -> float:
@@ -111,6 +104,31 @@ class PartitionPipeline:
         taken = self._taken.get(topic)
         return None if taken is None else taken + 1
 
+    def head(self) -> PartitionHead:
+        """What is held beside the subjects; what waits in queues is to be read again."""
+        offsets = {topic: self.safe_offset(topic) for topic in INGEST_TOPICS}
+        known = {topic: offset for topic, offset in offsets.items() if offset is not None}
+        return PartitionHead(self._clocks.to_state(), known, dict(self.counts))
+
+    def restore_head(self, head: PartitionHead) -> None:
+        """Take in, before anything else, what was held beside the subjects."""
+        for topic, time in head.clocks.items():
+            self._clocks.advance(topic, time)
+        self._taken = {topic: offset - 1 for topic, offset in head.offsets.items()}
+        self.counts.update(head.counts)
+
+    def restore_user(self, head: UserHead, parts: Mapping[str, bytes]) -> None:
+        """Take in a subject as it was.
+
+        Raises
+        ------
+        ValueError
+            When a part is missing, or is not what it should be.
+        """
+        user_id = head.user_id
+        self._registry.restore(user_id, head.registry)
+        self._people.restore(user_id, head.people, parts)
+
     def process(self, topic: str, records: Sequence[LogRecord]) -> list[Output]:
         """Take messages of one topic in the order of their log; give what follows from them."""
         outputs: list[Output] = []
@@ -123,6 +141,14 @@ class PartitionPipeline:
         if any(self._queues.values()):
             self._drain(outputs)
         return outputs
+
+    def quarantine(self, user_id: str, reason: str) -> None:
+        """Take no more data of a subject, for its state cannot be trusted; the others go on."""
+        self._people.drop(user_id)
+        self._quarantined[user_id] = reason
+
+    def _look(self, user_id: str) -> Look:
+        return Look(self._registry.to_state(user_id), *self._people.look(user_id))
 
     def _drain(self, outputs: list[Output]) -> None:
         """Take what has waited, until nothing moves any more."""
@@ -170,8 +196,10 @@ class PartitionPipeline:
         previous = self._clocks[topic]
         has_moved = self._clocks.advance(topic, tick.time)
         if topic == SUBJECTS_TOPIC and self._clocks[topic] > previous:
+            for user_id in self._registry.pending:
+                self.checkpoints.touch(user_id)
             for change in self._registry.tick():
-                self._enrol(change, tick.time)
+                self._people.enrol(change, tick.time)
         if has_moved:
             self._advance(outputs)
 
@@ -196,34 +224,8 @@ class PartitionPipeline:
             return "userId of the record is not the envelope's"
         if self._partition_of(subject.user_id) != self.partition:
             return "wrong partition for this userId"
+        self.checkpoints.touch(subject.user_id)
         return self._registry.update(subject, self._clocks[SUBJECTS_TOPIC])
-
-    def _enrol(self, change: Change, tick: float) -> None:
-        """Let a change of the registry take effect, at the tick that made it visible."""
-        enrolment = change.enrolment
-        person = change.user_id, enrolment.generation
-        if enrolment.is_withdrawn:
-            if person in self._people:
-                self._withdrawals.setdefault(person, tick)
-            return
-        state = self._people.get(person)
-        if state is not None:
-            state.change(enrolment)
-            self._dirty.add(person)
-            return
-        user_id, generation = person
-        self._people[person] = SubjectState(
-            enrolment,
-            tick,
-            Detection(self._config.detection, self._cohort),
-            Terms(
-                self._config,
-                lambda due: self._registry.before(user_id, due, generation),
-                self.partition,
-                self._epoch,
-            ),
-        )
-        self._wake(person, tick)
 
     def _take_event(self, topic: str, record: LogRecord, outputs: list[Output]) -> None:
         message = decode(record.value)
@@ -256,7 +258,7 @@ class PartitionPipeline:
         state = self._people[person]
         if topic in _CARE_TOPICS:
             state.detection.hear(envelope.records, self._clocks[topic])
-            self._dirty.add(person)
+            self._people.mark_dirty(person)
             return
         schema = ENVELOPE_SCHEMAS[type(envelope)]
         admitted = admit(envelope, schema, enrolment)
@@ -297,10 +299,10 @@ class PartitionPipeline:
         state.late_count += added.late_count
         if added.changed_from_s is not None:
             start_s = added.changed_from_s
-            self._wake(person, start_s + 60.0 + self._config.lateness_s)
-            self._wake(person, (start_s // 3_600.0 + 1.0) * 3_600.0 + self._config.grace_s)
+            self._people.wake(person, start_s + 60.0 + self._config.lateness_s)
+            self._people.wake(person, (start_s // 3_600.0 + 1.0) * 3_600.0 + self._config.grace_s)
         if state.is_dirty:
-            self._dirty.add(person)
+            self._people.mark_dirty(person)
 
     def _cutoff(self, topic: str) -> float:
         """What begins before this instant (s UTC) is late on a topic."""
@@ -309,27 +311,10 @@ class PartitionPipeline:
             return clock
         return math.floor((clock - self._config.lateness_s) / 60.0) * 60.0
 
-    def _wake(self, person: Person, instant: float) -> None:
-        """See to it that a subject is brought up to date once the clock reaches ``instant``."""
-        if instant < self._next_wake.get(person, math.inf):
-            self._next_wake[person] = instant
-            heapq.heappush(self._wakes, (instant, person))
-
     def _advance(self, outputs: list[Output]) -> None:
         """Bring everybody up to the minimum clock whom it concerns."""
         clock = self._clocks.minimum
-        self._withdraw(clock, outputs)
-        due = {person for person in self._dirty if person in self._people}
-        self._dirty.clear()
-        while self._wakes and self._wakes[0][0] <= clock:
-            instant, person = heapq.heappop(self._wakes)
-            if self._next_wake.get(person) == instant:
-                due.add(person)
-        for person in sorted(due):
-            state = self._people[person]
-            outputs += state.advance(clock)
-            self._next_wake.pop(person, None)
-            self._wake(person, state.next_wake(clock))
+        outputs += self._people.advance(clock)
         self._registry.forget_before(clock)
         figures = {name: float(count) for name, count in sorted(self.counts.items())}
         outputs.append(
@@ -341,16 +326,6 @@ class PartitionPipeline:
                 epoch=self._epoch,
             )
         )
-
-    def _withdraw(self, clock: float, outputs: list[Output]) -> None:
-        """Settle what was due by a withdrawal, then drop everything held of that enrolment."""
-        reached = [person for person, instant in self._withdrawals.items() if instant <= clock]
-        for person in sorted(reached):
-            instant = self._withdrawals.pop(person)
-            state = self._people.pop(person)
-            outputs += state.settle(instant)
-            outputs += state.detection.withdraw_all(instant)
-            self._next_wake.pop(person, None)
 
     def _refuse(
         self,

@@ -59,6 +59,10 @@ class Change(Struct, frozen=True):
     previous: Enrolment | None
 
 
+RegistryState = tuple[list[tuple[float, int, Subject]], bool]
+"""Enrolments of a subject as (after, generation, subject), and whether the last one waits."""
+
+
 class Registry:
     """History of the registry for the subjects of one partition number."""
 
@@ -83,6 +87,11 @@ class Registry:
         history.append(_enrolment(subject, tick, generation))
         self._pending.add(subject.user_id)
         return None
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """Subjects whose last update waits for a tick."""
+        return frozenset(self._pending)
 
     def tick(self) -> list[Change]:
         """Make pending updates visible: called when `subjects` has taken a tick."""
@@ -110,6 +119,26 @@ class Registry:
             if enrolment.generation == generation and enrolment.after < due:
                 return enrolment
         return None
+
+    def generation(self, user_id: str) -> int:
+        """Generation of the last enrolment of a subject; 0 when nothing is known of it."""
+        history = self._history.get(user_id)
+        return history[-1].generation if history else 0
+
+    def to_state(self, user_id: str) -> RegistryState:
+        """What is held of a subject, and whether the last of it waits for a tick."""
+        held = self._history.get(user_id, [])
+        history = [(enrolment.after, enrolment.generation, enrolment.subject) for enrolment in held]
+        return history, user_id in self._pending
+
+    def restore(self, user_id: str, state: RegistryState) -> None:
+        """Take in what was held of a subject."""
+        history, is_pending = state
+        self._history[user_id] = [
+            _enrolment(subject, after, generation) for after, generation, subject in history
+        ]
+        if is_pending:
+            self._pending.add(user_id)
 
     def forget_before(self, clock: float) -> None:
         """Drop what nothing can ask for any more once the minimum clock is ``clock``."""

@@ -12,6 +12,7 @@ from streams.features.base import Bounds, Values, Window
 from streams.features.heart_rate import minute_values
 from streams.localtime import date_of_index
 from streams.timeline import Timeline
+from streams.windows import due_s, settling_order
 
 SYNC_GAPS_MAX = 28
 """Days on which something arrived that the usual time between uploads is taken from."""
@@ -37,13 +38,69 @@ _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Shown)
 
 
-def pack_shown(shown: Shown) -> bytes:
-    """Keep a shown row small: there are a hundred of them for every subject."""
-    return zlib.compress(_encode(shown), 1)
+class ShownRows:
+    """The unsettled rows of a subject as they were last said, packed: there are a hundred."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self) -> None:
+        self._packed: dict[tuple[WindowKind, int], bytes] = {}
+
+    def __contains__(self, bounds: Bounds) -> bool:
+        """Whether the row of a window was said."""
+        return _key(bounds) in self._packed
+
+    def get(self, bounds: Bounds) -> Shown | None:
+        """The row of a window, None when it was never said."""
+        packed = self._packed.get(_key(bounds))
+        return None if packed is None else _unpack(packed)
+
+    def put(self, shown: Shown) -> None:
+        """Keep a row in the place of the one said before."""
+        self._packed[_key(shown.bounds)] = zlib.compress(_encode(shown), 1)
+
+    def pop(self, bounds: Bounds) -> Shown | None:
+        """Give the row of a window and forget it."""
+        packed = self._packed.pop(_key(bounds), None)
+        return None if packed is None else _unpack(packed)
+
+    def in_order(self, lateness_s: float) -> list[Shown]:
+        """All rows in the order in which their windows will settle."""
+        shown = [_unpack(packed) for packed in self._packed.values()]
+        shown.sort(key=lambda row: settling_order(row.bounds, due_s(row.bounds, lateness_s)))
+        return shown
+
+    def days(self) -> set[int]:
+        """Days (since the epoch) that have rows: an hour's in UTC, a night's and a day's own."""
+        return {_day(key) for key in self._packed}
+
+    def sign_of(self, day: int) -> int:
+        """A number that differs, within this process, whenever a day has other rows."""
+        return hash(tuple(self._packed[key] for key in self._keys_of(day)))
+
+    def to_state(self, day: int) -> list[Shown]:
+        """The rows of a day."""
+        return [_unpack(self._packed[key]) for key in self._keys_of(day)]
+
+    def add_state(self, state: list[Shown]) -> None:
+        """Take in the rows of a day as they were."""
+        for shown in state:
+            self.put(shown)
+
+    def _keys_of(self, day: int) -> list[tuple[WindowKind, int]]:
+        return sorted(key for key in self._packed if _day(key) == day)
 
 
-def unpack_shown(packed: bytes) -> Shown:
-    """Give back what ``pack_shown`` made small."""
+def _key(bounds: Bounds) -> tuple[WindowKind, int]:
+    return bounds.kind, bounds.start // 60 if bounds.kind is WindowKind.HOUR else bounds.date
+
+
+def _day(key: tuple[WindowKind, int]) -> int:
+    kind, place = key
+    return place // 24 if kind is WindowKind.HOUR else place
+
+
+def _unpack(packed: bytes) -> Shown:
     return _decoder.decode(zlib.decompress(packed))
 
 

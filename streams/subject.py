@@ -5,11 +5,9 @@ subjects can be processed in any order and on any number of workers.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from typing import Self
 
-from msgspec import Struct
-
-from streams.config import PipelineConfig
 from streams.detection import Detection
 from streams.events import Envelope, FeatureRow, Operation, Output, Subject, WindowKind
 from streams.evidence import Added, Evidence
@@ -19,30 +17,18 @@ from streams.listed import Source
 from streams.registry import Enrolment
 from streams.rows import (
     Shown,
+    ShownRows,
     SyncGaps,
     compute_shown,
     feature_row,
     minute_rows,
-    pack_shown,
     rows_of_minutes,
-    unpack_shown,
 )
+from streams.subject_parts import SubjectDay, SubjectHead, Terms
 from streams.windows import Windows, due_s, settling_order
-
-EnrolmentAt = Callable[[float], Enrolment | None]
-"""Due instant (s UTC) -> what the registry held of this subject at its first tick at or past it."""
 
 _DATE_KINDS = (WindowKind.NIGHT, WindowKind.DAY)
 _NEVER = 10**9
-
-
-class Terms(Struct, frozen=True):
-    """What a subject is told by its partition: settings, the registry's history, where it is."""
-
-    config: PipelineConfig
-    registered: EnrolmentAt
-    partition: int
-    epoch: int
 
 
 class SubjectState:
@@ -53,6 +39,7 @@ class SubjectState:
         "_dirty_date",
         "_dirty_from_s",
         "_early",
+        "_enrolled_s",
         "_epoch",
         "_gaps",
         "_has_new_sleep",
@@ -70,13 +57,13 @@ class SubjectState:
 
     def __init__(
         self,
-        enrolment: Enrolment,
+        subject: Subject,
         enrolled_s: float,
         detection: Detection,
         terms: Terms,
     ) -> None:
-        self.user_id = enrolment.subject.user_id
-        self.current: Subject = enrolment.subject
+        self.user_id = subject.user_id
+        self.current = subject
         self.detection = detection
         self.evidence = Evidence()
         self._config = terms.config
@@ -84,14 +71,70 @@ class SubjectState:
         self._partition = terms.partition
         self.late_count = 0
         self._registered = terms.registered
+        self._enrolled_s = enrolled_s
         self._windows = Windows(self.evidence, enrolled_s)
         self._gaps = SyncGaps()
-        self._shown: dict[tuple[WindowKind, int], bytes] = {}
+        self._shown = ShownRows()
         self._early: set[int] = set()
         self._shown_until_s = -math.inf
         self._dirty_from_s = math.inf
         self._dirty_date = _NEVER
         self._has_new_sleep = False
+
+    def head(self) -> SubjectHead:
+        """All of the state but models, alerts and what is kept by day."""
+        return SubjectHead(
+            self._enrolled_s,
+            self.current,
+            self._windows.frontier,
+            self._gaps.hours,
+            self.evidence.to_state(),
+            self.late_count,
+            sorted(self._early),
+            self._shown_until_s,
+            (self._dirty_from_s, self._dirty_date, self._has_new_sleep),
+        )
+
+    def days(self) -> set[int]:
+        """Days (since the epoch) of which anything is kept."""
+        hours = {hour // 24 for hour in self.evidence.grid.hours()}
+        return hours | self.evidence.listed.days() | self._shown.days()
+
+    def sign_of(self, day: int) -> int:
+        """A number that differs, within this process, whenever something else is kept of a day."""
+        keepers = (self.evidence.grid, self.evidence.listed, self._shown)
+        return hash(tuple(keeper.sign_of(day) for keeper in keepers))
+
+    def day(self, day: int) -> SubjectDay:
+        """What is kept of a day."""
+        evidence = self.evidence
+        return SubjectDay(
+            evidence.grid.to_state(day), evidence.listed.to_state(day), self._shown.to_state(day)
+        )
+
+    @classmethod
+    def restored(
+        cls,
+        head: SubjectHead,
+        days: Mapping[int, SubjectDay],
+        detection: Detection,
+        terms: Terms,
+    ) -> Self:
+        """A state as it was; models and alerts are in ``detection``."""
+        state = cls(head.current, head.enrolled_s, detection, terms)
+        state.evidence = Evidence.from_state(head.evidence)
+        state._windows = Windows(state.evidence, head.enrolled_s, head.frontier)
+        state._gaps = SyncGaps(head.sync_gaps_h)
+        state.late_count = head.late_count
+        state._early = set(head.early)
+        state._shown_until_s = head.shown_until_s
+        state._dirty_from_s, state._dirty_date, state._has_new_sleep = head.dirty
+        for day, kept in days.items():
+            if kept.cells is not None:
+                state.evidence.grid.add_state(kept.cells)
+            state.evidence.listed.add_state(day, kept.records)
+            state._shown.add_state(kept.rows)
+        return state
 
     def add(self, schema: str, envelope: Envelope, source: Source, cutoff_s: float) -> Added:
         """Merge an envelope of which no record is late; rows follow at the next tick."""
@@ -107,7 +150,7 @@ class SubjectState:
     def change(self, enrolment: Enrolment) -> None:
         """Take a change of the registry: zone, team or status may show in every unsettled row."""
         self.current = enrolment.subject
-        self.detection.has_news = True
+        self.detection.notice()
         self._dirty_from_s = -math.inf
 
     @property
@@ -157,9 +200,9 @@ class SubjectState:
         while (due := self._next_due(clock)) is not None:
             bounds, subject, due_instant = due
             self._windows.settle(bounds)
-            packed = self._shown.pop(_key(bounds), None)
+            shown = self._shown.pop(bounds)
             if bounds.kind is WindowKind.HOUR or self._windows.has_row(bounds):
-                revision = unpack_shown(packed).revision + 1 if packed is not None else 0
+                revision = shown.revision + 1 if shown is not None else 0
                 shown = compute_shown(bounds, self.evidence, self._extra(bounds), revision)
                 row = feature_row(shown, self.user_id, subject, settled=True, epoch=self._epoch)
                 outputs += self._settle_minutes(row, bounds, due_instant)
@@ -243,15 +286,15 @@ class SubjectState:
         outputs: list[Output] = []
         is_revised = False
         for bounds in self._ended(clock):
-            packed = self._shown.get(_key(bounds))
             is_early = bounds.stop * 60.0 + self._config.grace_s > clock
-            if packed is not None and not self._is_touched(bounds) and not self._was_early(bounds):
+            is_known = bounds in self._shown
+            if is_known and not self._is_touched(bounds) and not self._was_early(bounds):
                 continue
             if is_early:
                 self._early.add(bounds.date)
             else:
                 self._shown_until_s = max(self._shown_until_s, bounds.stop * 60.0)
-            old = unpack_shown(packed) if packed is not None else None
+            old = self._shown.get(bounds)
             revision = old.revision + 1 if old is not None else 0
             new = compute_shown(bounds, self.evidence, self._extra(bounds), revision)
             row = feature_row(new, self.user_id, self.current, epoch=self._epoch)
@@ -260,7 +303,7 @@ class SubjectState:
             if old is not None and _is_same(old, new):
                 continue
             is_revised |= old is not None
-            self._shown[_key(bounds)] = pack_shown(new)
+            self._shown.put(new)
             outputs.append(row)
         self._dirty_from_s, self._dirty_date, self._has_new_sleep = math.inf, _NEVER, False
         return outputs, is_revised
@@ -315,9 +358,7 @@ class SubjectState:
             bounds = self._windows.of_date(kind, bounds.date + 1, bounds.stop, self.current)
 
     def _shown_rows(self) -> list[FeatureRow]:
-        lateness = self._config.lateness_s
-        shown = [unpack_shown(packed) for packed in self._shown.values()]
-        shown.sort(key=lambda row: settling_order(row.bounds, due_s(row.bounds, lateness)))
+        shown = self._shown.in_order(self._config.lateness_s)
         return [feature_row(row, self.user_id, self.current, epoch=self._epoch) for row in shown]
 
     def _forget(self, clock: float) -> None:
@@ -325,10 +366,6 @@ class SubjectState:
         if oldest is not None:
             # Hours may lie behind dates only by the lateness of a date's end.
             self.evidence.forget_before(min(oldest, int((clock - self._config.lateness_s) // 60)))
-
-
-def _key(bounds: Bounds) -> tuple[WindowKind, int]:
-    return bounds.kind, bounds.start // 60 if bounds.kind is WindowKind.HOUR else bounds.date
 
 
 def _is_same(old: Shown, new: Shown) -> bool:

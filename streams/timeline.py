@@ -4,8 +4,13 @@ A week of minutes takes 1.3 KB and a stretch is set or read in well under a micr
 what per-minute facts of every subject have to cost.
 """
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
+
+TimelineState = tuple[int, bytes]
+"""First step, and the bits from there on (little-endian)."""
 
 
 class Timeline:
@@ -85,6 +90,16 @@ class Timeline:
     def __bool__(self) -> bool:
         """Whether any step is set."""
         return bool(self._bits)
+
+    def to_state(self) -> TimelineState:
+        """Everything there is to know of it."""
+        return self._base, self._bits.to_bytes((self._bits.bit_length() + 7) // 8, "little")
+
+    @classmethod
+    def from_state(cls, state: TimelineState) -> Self:
+        """A timeline as it was."""
+        base, bits = state
+        return cls(base, int.from_bytes(bits, "little"))
 
 
 def bit_array(bits: int, length: int) -> NDArray[np.bool_]:

@@ -47,8 +47,10 @@ class Windows:
 
     __slots__ = ("_enrolled_minute", "_evidence", "frontier")
 
-    def __init__(self, evidence: Evidence, enrolled_s: float) -> None:
-        self.frontier = Frontier()
+    def __init__(
+        self, evidence: Evidence, enrolled_s: float, frontier: Frontier | None = None
+    ) -> None:
+        self.frontier = Frontier() if frontier is None else frontier
         self._evidence = evidence
         self._enrolled_minute = int(enrolled_s // 60)
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
 from streams.errors import PartitionsChanged
 from streams.events import (
@@ -154,7 +155,7 @@ def test_a_message_in_the_wrong_partition_is_refused_without_its_payload() -> No
         0,
         CONFIG,
         partition_of=lambda user: int(user == "stranger"),
-        cohort=pipeline_of(CONFIG)._cohort,
+        cohort=load_cohort(),
     )
     outputs = [o for topic, log in writer.logs.items() for o in pipeline.process(topic, log)]
     writer.tick(NOON_S + HOUR_S)

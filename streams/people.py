@@ -1,0 +1,220 @@
+"""The subjects of one partition number: who is enrolled, and who is to be looked at when."""
+
+import heapq
+import math
+from collections.abc import Callable, Mapping
+
+import msgspec
+from msgspec import Struct
+
+from detectors.cohort import Cohort
+from streams.config import PipelineConfig
+from streams.detection import Detection, DetectionState
+from streams.events import Output
+from streams.registry import Change, Registry
+from streams.subject import SubjectState
+from streams.subject_parts import SubjectDay, SubjectHead, Terms
+
+Person = tuple[str, int]
+"""A subject's id and the generation of the enrolment."""
+
+
+_DETECTION = "detection"
+_decode_detection = msgspec.msgpack.Decoder(DetectionState).decode
+_decode_day = msgspec.msgpack.Decoder(SubjectDay).decode
+
+
+class PersonHead(Struct, array_like=True):
+    """State of one enrolment but for models, alerts and days; instants in s UTC.
+
+    ``withdrawn_s``: the tick that made a withdrawal visible which has not taken effect yet.
+    """
+
+    generation: int
+    subject: SubjectHead
+    next_wake_s: float | None
+    withdrawn_s: float | None
+    is_dirty: bool
+
+
+class People:
+    """Subjects by id and generation; each is brought up to date when the clock concerns it.
+
+    Parameters
+    ----------
+    registry
+        Who is enrolled; a settled row belongs to what it held at the row's due instant.
+    config, cohort
+        What every subject is told.
+    partition, epoch
+        Carried by what subjects say.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        config: PipelineConfig,
+        cohort: Cohort,
+        *,
+        partition: int,
+        epoch: int,
+    ) -> None:
+        self._registry = registry
+        self._config = config
+        self._cohort = cohort
+        self._partition = partition
+        self._epoch = epoch
+        self._states: dict[Person, SubjectState] = {}
+        self._wakes: list[tuple[float, Person]] = []
+        self._next_wake: dict[Person, float] = {}
+        self._dirty: set[Person] = set()
+        self._withdrawals: dict[Person, float] = {}
+        self.before_change: Callable[[str], None] = lambda _: None
+
+    def __getitem__(self, person: Person) -> SubjectState:
+        """State of an enrolled subject, about to be changed."""
+        self.before_change(person[0])
+        return self._states[person]
+
+    def enrol(self, change: Change, tick: float) -> None:
+        """Let a change of the registry take effect, at the tick that made it visible."""
+        enrolment = change.enrolment
+        person = change.user_id, enrolment.generation
+        self.before_change(change.user_id)
+        if enrolment.is_withdrawn:
+            if person in self._states:
+                self._withdrawals.setdefault(person, tick)
+            return
+        state = self._states.get(person)
+        if state is not None:
+            state.change(enrolment)
+            self._dirty.add(person)
+            return
+        detection = Detection(self._config.detection, self._cohort)
+        self._states[person] = SubjectState(enrolment.subject, tick, detection, self._terms(person))
+        self.wake(person, tick)
+
+    def mark_dirty(self, person: Person) -> None:
+        """Have a subject brought up to date when the clock moves next."""
+        self._dirty.add(person)
+
+    def wake(self, person: Person, instant: float) -> None:
+        """See to it that a subject is brought up to date once the clock reaches ``instant``."""
+        if instant < self._next_wake.get(person, math.inf):
+            self._next_wake[person] = instant
+            heapq.heappush(self._wakes, (instant, person))
+
+    def advance(self, clock: float) -> list[Output]:
+        """Bring everybody up to the minimum clock (s UTC) whom it concerns."""
+        outputs = self._withdraw(clock)
+        due = {person for person in self._dirty if person in self._states}
+        for user_id, _ in self._dirty:
+            self.before_change(user_id)
+        self._dirty.clear()
+        while self._wakes and self._wakes[0][0] <= clock:
+            instant, person = heapq.heappop(self._wakes)
+            if self._next_wake.get(person) == instant:
+                due.add(person)
+        for person in sorted(due):
+            state = self[person]
+            outputs += state.advance(clock)
+            self._next_wake.pop(person, None)
+            self.wake(person, state.next_wake(clock))
+        return outputs
+
+    def drop(self, user_id: str) -> None:
+        """Forget every enrolment of a subject."""
+        for generation in self._of_user(user_id):
+            del self._states[user_id, generation]
+            self._next_wake.pop((user_id, generation), None)
+
+    def look(self, user_id: str) -> tuple[list[PersonHead], dict[str, int], Callable[[str], bytes]]:
+        """A subject as it is: every enrolment, part -> sign, and what encodes a part."""
+        states = self._of_user(user_id)
+        heads = [
+            PersonHead(
+                generation,
+                state.head(),
+                self._next_wake.get((user_id, generation)),
+                self._withdrawals.get((user_id, generation)),
+                (user_id, generation) in self._dirty,
+            )
+            for generation, state in states.items()
+        ]
+        signs = {}
+        for generation, state in states.items():
+            signs[f"{generation}-{_DETECTION}"] = state.detection.changes
+            for day in sorted(state.days()):
+                signs[f"{generation}-{day}"] = state.sign_of(day)
+        return heads, signs, lambda part: _encode_part(states, part)
+
+    def restore(self, user_id: str, heads: list[PersonHead], parts: Mapping[str, bytes]) -> None:
+        """Take in the enrolments of a subject as they were.
+
+        Raises
+        ------
+        ValueError
+            When a part is missing, or is not what it should be.
+        """
+        for head in heads:
+            prefix = f"{head.generation}-"
+            own = {key.removeprefix(prefix): parts[key] for key in parts if key.startswith(prefix)}
+            try:
+                detection = Detection.from_state(
+                    _decode_detection(own.pop(_DETECTION)), self._config.detection, self._cohort
+                )
+            except KeyError:
+                raise ValueError("a subject's models are missing") from None
+            days = {int(day): _decode_day(content) for day, content in own.items()}
+            self._restore(user_id, head, detection, days)
+
+    def _restore(
+        self, user_id: str, head: PersonHead, detection: Detection, days: dict[int, SubjectDay]
+    ) -> None:
+        person = user_id, head.generation
+        self._states[person] = SubjectState.restored(
+            head.subject, days, detection, self._terms(person)
+        )
+        if head.next_wake_s is not None:
+            self.wake(person, head.next_wake_s)
+        if head.withdrawn_s is not None:
+            self._withdrawals[person] = head.withdrawn_s
+        if head.is_dirty:
+            self._dirty.add(person)
+
+    def _of_user(self, user_id: str) -> dict[int, SubjectState]:
+        generations = range(self._registry.generation(user_id) + 1)
+        return {
+            generation: self._states[user_id, generation]
+            for generation in generations
+            if (user_id, generation) in self._states
+        }
+
+    def _terms(self, person: Person) -> Terms:
+        user_id, generation = person
+        return Terms(
+            self._config,
+            lambda due: self._registry.before(user_id, due, generation),
+            self._partition,
+            self._epoch,
+        )
+
+    def _withdraw(self, clock: float) -> list[Output]:
+        """Settle what was due by a withdrawal, then drop everything held of that enrolment."""
+        outputs: list[Output] = []
+        reached = [person for person, instant in self._withdrawals.items() if instant <= clock]
+        for person in sorted(reached):
+            state = self[person]
+            instant = self._withdrawals.pop(person)
+            outputs += state.settle(instant)
+            outputs += state.detection.withdraw_all(instant)
+            del self._states[person]
+            self._next_wake.pop(person, None)
+        return outputs
+
+
+def _encode_part(states: Mapping[int, SubjectState], part: str) -> bytes:
+    generation, _, name = part.partition("-")
+    state = states[int(generation)]
+    kept = state.detection.to_state() if name == _DETECTION else state.day(int(name))
+    return msgspec.msgpack.encode(kept)

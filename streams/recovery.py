@@ -1,0 +1,68 @@
+"""From a state log back to a pipeline as it was at its last checkpoint."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from streams.checkpoint import PartitionHead, UserHead
+from streams.pipeline import PartitionPipeline
+from streams.state_log import HEAD, RestoredUser, StateLog, partition_key, record_key, unpack
+
+_decode_partition = msgspec.msgpack.Decoder(PartitionHead).decode
+_decode_head = msgspec.msgpack.Decoder(UserHead).decode
+
+
+class Restored(Struct, frozen=True):
+    """What became of one subject: ``fault`` says why its state cannot be read, if so."""
+
+    user_id: str
+    fault: str | None = None
+
+
+def recover(pipeline: PartitionPipeline, log: StateLog) -> Iterator[Restored]:
+    """Bring a fresh pipeline to the last checkpoint that a state log holds, subject by subject.
+
+    A subject whose records are damaged is quarantined; the others are as they were.
+
+    Raises
+    ------
+    StateUnknown
+        When a record is of a version that this release does not know.
+    ValueError
+        When the record of the partition itself is damaged.
+    """
+    if log.partition is None:
+        return
+    stamp, packed = log.partition
+    pipeline.restore_head(_decode_partition(unpack(packed)))
+    used = {partition_key(stamp)}
+    for user in log.users():
+        fault = None
+        try:
+            used.update(_recover_user(pipeline, user))
+        except (ValueError, msgspec.DecodeError) as error:
+            fault = str(error)
+            pipeline.quarantine(user.user_id, "state cannot be read")
+            # What is left of it stays, for whoever finds out what happened.
+            used.update(
+                record_key(user.user_id, part, own) for part, (own, _) in user.records.items()
+            )
+        yield Restored(user.user_id, fault)
+    pipeline.checkpoints.inherit(stamp, log.garbage(used))
+
+
+def _recover_user(pipeline: PartitionPipeline, user: RestoredUser) -> list[str]:
+    """Restore one subject; give the keys of the records that hold it."""
+    head_stamp, packed = user.records[HEAD]
+    head = _decode_head(unpack(packed))
+    parts = {}
+    for part, stamp in head.parts.items():
+        found = user.records.get(part)
+        if found is None or found[0] != stamp:
+            raise ValueError(f"the record of {part} is missing")
+        parts[part] = unpack(found[1])
+    pipeline.restore_user(head, parts)
+    pipeline.checkpoints.inherit_user(user.user_id, head_stamp, head.parts)
+    stamps = {**head.parts, HEAD: head_stamp}
+    return [record_key(user.user_id, part, stamp) for part, stamp in stamps.items()]

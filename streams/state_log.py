@@ -1,0 +1,131 @@
+"""The log of a partition number's state: keys, stamps, fences, and what of it counts.
+
+A key names what a record holds, the epoch of its writer (the offset of the writer's fence in this
+log) and the number of the checkpoint. A record counts if its epoch is the largest fence before it
+and a record of the partition has sealed its checkpoint. So an owner who was frozen and wakes up
+writes nothing that counts, and takes nobody's key.
+"""
+
+from collections.abc import Iterator
+
+import zstandard
+from msgspec import Struct
+
+from streams.errors import StateUnknown
+
+STATE_VERSION = 1
+"""Version of the form of all records; the first byte of each."""
+
+FENCE_KEY = "~fence"
+HEAD = "head"
+_PARTITION = "~partition"
+
+Stamp = tuple[int, int]
+"""Epoch of the writer, and number of its checkpoint."""
+
+_compress = zstandard.ZstdCompressor(level=3).compress
+_decompress = zstandard.ZstdDecompressor().decompress
+
+
+class StateRecord(Struct, frozen=True):
+    """A record of the state topic; ``value`` None takes the one of the same key back."""
+
+    key: str
+    value: bytes | None
+
+
+class RestoredUser(Struct, frozen=True):
+    """The packed records of one subject: head and parts, each with its stamp."""
+
+    user_id: str
+    records: dict[str, tuple[Stamp, bytes]]
+
+
+def record_key(user_id: str, part: str, stamp: Stamp) -> str:
+    """Key of a part of a subject; neither ``~`` nor ``/`` can be in a ``userId``."""
+    return f"{user_id}/{part}/{stamp[0]}/{stamp[1]}"
+
+
+def partition_key(stamp: Stamp) -> str:
+    """Key of the record that seals a checkpoint."""
+    return f"{_PARTITION}/{stamp[0]}/{stamp[1]}"
+
+
+def pack(content: bytes) -> bytes:
+    """A record's value: the version, then the content, compressed."""
+    return bytes([STATE_VERSION]) + _compress(content)
+
+
+def unpack(value: bytes) -> bytes:
+    """The content of a record's value.
+
+    Raises
+    ------
+    StateUnknown
+        When the record is of a version that this code does not know.
+    ValueError
+        When the record is damaged.
+    """
+    if not value:
+        raise ValueError("an empty record")
+    if value[0] != STATE_VERSION:
+        raise StateUnknown(
+            f"the state topic holds records of version {value[0]}, and this release knows version "
+            f"{STATE_VERSION}: run the release that wrote them, or a newer one"
+        )
+    try:
+        return _decompress(value[1:])
+    except zstandard.ZstdError as error:
+        raise ValueError("a record that cannot be decompressed") from error
+
+
+class StateLog:
+    """Reads a state log in its order and keeps what counts of it.
+
+    Memory is that of one checkpoint and what was written after it.
+    """
+
+    def __init__(self) -> None:
+        self._epoch = -1
+        self._sealed: dict[str, dict[str, tuple[Stamp, bytes]]] = {}
+        self._pending: dict[str, dict[str, tuple[Stamp, bytes]]] = {}
+        self._keys: set[str] = set()
+        self.partition: tuple[Stamp, bytes] | None = None
+
+    def read(self, offset: int, key: str, value: bytes | None) -> None:
+        """Take the next record of the log; ``value`` None: the key was taken back."""
+        if key == FENCE_KEY:
+            # What was not sealed before another owner came never will be.
+            self._epoch = offset
+            self._pending.clear()
+            return
+        if value is None:
+            # It may come from an owner who no longer is one, so it takes nothing from us.
+            self._keys.discard(key)
+            return
+        self._keys.add(key)
+        name, epoch, number = key.rsplit("/", 2)
+        stamp = int(epoch), int(number)
+        if stamp[0] != self._epoch:
+            return
+        if name == _PARTITION:
+            self._seal(stamp, value)
+        else:
+            user_id, _, part = name.partition("/")
+            self._pending.setdefault(user_id, {})[part] = (stamp, value)
+
+    def users(self) -> Iterator[RestoredUser]:
+        """Every subject of the last checkpoint, each given once and then forgotten here."""
+        while self._sealed:
+            user_id, records = self._sealed.popitem()
+            yield RestoredUser(user_id, records)
+
+    def garbage(self, used: set[str]) -> list[str]:
+        """Keys in the log that nothing refers to, given those in use."""
+        return sorted(self._keys - used)
+
+    def _seal(self, stamp: Stamp, value: bytes) -> None:
+        self.partition = stamp, value
+        for user_id, records in self._pending.items():
+            self._sealed.setdefault(user_id, {}).update(records)
+        self._pending.clear()

@@ -1,0 +1,51 @@
+"""What the state of a subject consists of, and what a subject is told by its partition."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from streams.config import PipelineConfig
+from streams.events import Subject
+from streams.evidence import EvidenceState
+from streams.grid import DayState
+from streams.listed import DayRecords
+from streams.registry import Enrolment
+from streams.rows import Shown
+from streams.windows import Frontier
+
+EnrolmentAt = Callable[[float], Enrolment | None]
+"""Due instant (s UTC) -> what the registry held of this subject at its first tick at or past it."""
+
+
+class Terms(Struct, frozen=True):
+    """What a subject is told by its partition: settings, the registry's history, where it is."""
+
+    config: PipelineConfig
+    registered: EnrolmentAt
+    partition: int
+    epoch: int
+
+
+class SubjectHead(Struct, array_like=True):
+    """State of one enrolment but for models, alerts and what is kept by day.
+
+    ``dirty``: from when and from which date on rows have to follow, and whether sleep is new.
+    """
+
+    enrolled_s: float
+    current: Subject
+    frontier: Frontier
+    sync_gaps_h: list[int]
+    evidence: EvidenceState
+    late_count: int
+    early: list[int]
+    shown_until_s: float
+    dirty: tuple[float, int, bool]
+
+
+class SubjectDay(Struct, array_like=True):
+    """What a subject keeps of one day: minute cells, single records, rows as last said."""
+
+    cells: DayState | None
+    records: DayRecords
+    rows: list[Shown]

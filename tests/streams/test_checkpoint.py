@@ -1,0 +1,195 @@
+"""Goal: a checkpoint is the state at one instant, however it is spread, and nothing is lost in a
+crash. Method: generated logs, checkpoints and crashes at random places, a state log in memory.
+"""
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from detectors.cohort import load_cohort
+from streams.config import PipelineConfig
+from streams.events import HeartRate, Output
+from streams.pipeline import PartitionPipeline
+from streams.recovery import recover
+from streams.state_log import FENCE_KEY, StateLog, StateRecord
+from tests.logs import (
+    HOUR_S,
+    START_S,
+    Logs,
+    LogWriter,
+    Message,
+    in_turns,
+    pipeline_of,
+    run,
+    settled,
+    subject,
+)
+from tests.test_determinism import CONFIG, generated_logs
+
+
+class MemoryLog:
+    """The state topic of one partition, as the broker would keep it, compacted now and then."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[int, str, bytes | None]] = []
+        self._end = 0
+
+    def append(self, records: Sequence[StateRecord]) -> None:
+        for record in records:
+            self.records.append((self._end, record.key, record.value))
+            self._end += 1
+
+    def fence(self) -> int:
+        self.append([StateRecord(FENCE_KEY, b"")])
+        return self._end - 1
+
+    def compact(self) -> None:
+        """Keep the last record of each key, and no tombstones."""
+        last = {key: offset for offset, key, _ in self.records}
+        self.records = [
+            (offset, key, value)
+            for offset, key, value in self.records
+            if last[key] == offset and value is not None
+        ]
+
+
+class Owner:
+    """A worker of one partition: fences, restores, processes, checkpoints bit by bit."""
+
+    def __init__(self, state: MemoryLog, logs: Logs, config: PipelineConfig) -> None:
+        self._state = state
+        self._logs = logs
+        epoch = state.fence()
+        self.pipeline = PartitionPipeline(
+            0, config, partition_of=lambda _: 0, cohort=load_cohort(), epoch=epoch
+        )
+        log = StateLog()
+        for offset, key, value in state.records:
+            if offset <= epoch:
+                log.read(offset, key, value)
+        assert all(restored.fault is None for restored in recover(self.pipeline, log))
+        self._places = {topic: self.pipeline.safe_offset(topic) or 0 for topic in logs}
+        self._is_running = False
+
+    @property
+    def is_done(self) -> bool:
+        return all(self._places[topic] >= len(log) for topic, log in self._logs.items())
+
+    def process(self, chance: random.Random) -> list[Output]:
+        ready = [topic for topic, log in self._logs.items() if self._places[topic] < len(log)]
+        topic = chance.choice(ready)
+        size = chance.randint(1, 40)
+        batch = self._logs[topic][self._places[topic] : self._places[topic] + size]
+        self._places[topic] += len(batch)
+        return self.pipeline.process(topic, batch)
+
+    def checkpoint_a_bit(self, chance: random.Random) -> None:
+        checkpoints = self.pipeline.checkpoints
+        if not self._is_running:
+            checkpoints.begin(self.pipeline.head(), rewrite=chance.randint(0, 2))
+            self._is_running = True
+        self._state.append(checkpoints.take(chance.randint(0, 2)))
+        if checkpoints.is_complete and chance.random() < 0.7:
+            self._state.append([*checkpoints.take(0), checkpoints.seal()])
+            self._state.append(checkpoints.committed())
+            self._is_running = False
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_crashes_anywhere_and_owners_that_wake_up_again_change_no_settled_result(
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    logs = generated_logs(seed, chance.randint(12, 60), 0.9, 0)
+    state = MemoryLog()
+    frozen: list[Owner] = []
+    outputs: list[Output] = []
+    owner = Owner(state, logs, CONFIG)
+    while not owner.is_done:
+        outputs += owner.process(chance)
+        if chance.random() < 0.3:
+            owner.checkpoint_a_bit(chance)
+        if chance.random() < 0.03:
+            frozen.append(owner)
+            owner = Owner(state, logs, CONFIG)
+        if frozen and chance.random() < 0.05:
+            zombie = chance.choice(frozen)
+            if not zombie.is_done:
+                zombie.process(chance)
+            zombie.checkpoint_a_bit(chance)
+        if owner.pipeline.checkpoints.foreign_count == 0 and chance.random() < 0.05:
+            state.compact()
+    assert settled(outputs) == settled(run(logs, CONFIG, None))
+
+
+def _many(users: int, hours: int) -> LogWriter:
+    writer = LogWriter()
+    for number in range(users):
+        writer.send(subject(f"u{number}"), received=START_S, user_id=f"u{number}")
+    writer.tick(START_S)
+    for hour in range(1, hours):
+        now = START_S + hour * HOUR_S
+        for number in range(users):
+            beats = [HeartRate(time=now - 60 * k, heart_rate=60 + number + k) for k in range(30)]
+            writer.send(*beats, received=now, user_id=f"u{number}")
+        writer.tick(now)
+    return writer
+
+
+def _fed(logs: Logs) -> tuple[PartitionPipeline, list[tuple[str, list[Message]]]]:
+    """A pipeline that has read half of the logs, and what is left."""
+    pipeline = PartitionPipeline(0, CONFIG, partition_of=lambda _: 0, cohort=load_cohort(), epoch=7)
+    turns = list(in_turns(logs))
+    for topic, batch in turns[: len(turns) // 2]:
+        pipeline.process(topic, batch)
+    return pipeline, turns[len(turns) // 2 :]
+
+
+def test_a_checkpoint_spread_over_further_events_holds_nothing_of_them() -> None:
+    logs = _many(users=5, hours=40).logs
+    at_once, _ = _fed(logs)
+    at_once.checkpoints.begin(at_once.head())
+    expected = [*at_once.checkpoints.take(100), at_once.checkpoints.seal()]
+    spread, rest = _fed(logs)
+    spread.checkpoints.begin(spread.head())
+    records = []
+    for place, (topic, batch) in enumerate(rest):
+        spread.process(topic, batch)
+        records += spread.checkpoints.take(limit=place % 50 == 49)
+    assert spread.checkpoints.is_complete
+    records.append(spread.checkpoints.seal())
+    assert {record.key: record.value for record in records} == {
+        record.key: record.value for record in expected
+    }
+    assert len(records) > 15
+
+
+def test_only_what_changed_is_written_again_and_what_it_replaced_is_taken_back() -> None:
+    writer = _many(users=3, hours=30)
+    pipeline = pipeline_of(CONFIG)
+    for topic, batch in in_turns(writer.logs):
+        pipeline.process(topic, batch)
+    checkpoints = pipeline.checkpoints
+    checkpoints.begin(pipeline.head())
+    first = {record.key for record in checkpoints.take(10)}
+    assert checkpoints.committed() == []
+    now = START_S + 29 * HOUR_S
+    writer.send(HeartRate(time=now - 10, heart_rate=90), received=now + 1, user_id="u1")
+    writer.tick(now + 1, ["subjects"])
+    for topic in ("subjects", "heart-rate"):
+        pipeline.process(topic, writer.logs[topic][-1:])
+    checkpoints.begin(pipeline.head())
+    second = {record.key for record in checkpoints.take(10)}
+    today = int(now // 86_400)
+    assert second == {"u1/head/0/2", f"u1/0-{today}/0/2"}
+    replaced = {record.key for record in checkpoints.committed()}
+    assert replaced == {"u1/head/0/1", f"u1/0-{today}/0/1", "~partition/0/1"}
+    assert replaced - first == {"~partition/0/1"}

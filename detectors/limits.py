@@ -28,6 +28,7 @@ from streams.events import (
     FeatureRow,
     MoodCheckIn,
     Reason,
+    Severity,
     Subject,
 )
 
@@ -35,6 +36,9 @@ SAME_EPISODE_S = 6.0 * 3_600.0
 """A limit passed again within this time (s) of the last row that passed it rings no second time."""
 
 _TRAILING_NUMBER = re.compile(r"(\d+)\D*$")
+
+NOT_WATCHED = "not_watched"
+"""Rule of the OPERATIONAL alert on a subject whom the software failed on."""
 
 
 def judge_limits(
@@ -167,3 +171,33 @@ def _local_date(time: float, zone: str) -> dt.date:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         zone_info = dt.UTC
     return dt.datetime.fromtimestamp(time, zone_info).date()
+
+
+def not_watched(subject: Subject, clock: float, epoch: int) -> Alert:
+    """Say that the software failed on this subject, so that nobody takes silence for calm."""
+    return Alert(
+        alert_id=alert_id(
+            subject.user_id,
+            AlertKind.OPERATIONAL,
+            rule=NOT_WATCHED,
+            window="partition",
+            anchor=repr(clock),
+        ),
+        user_id=subject.user_id,
+        project_id=subject.project_id,
+        care_team=subject.care_team,
+        device_type=subject.device_type,
+        kind=AlertKind.OPERATIONAL,
+        rule=NOT_WATCHED,
+        severity=Severity.URGENT,
+        opened_at=clock,
+        detected_at=clock,
+        start=clock,
+        end=clock,
+        local_date=_local_date(clock, subject.time_zone),
+        score=1.0,
+        threshold=1.0,
+        summary=wording.NOT_WATCHED,
+        model_versions={"policy": POLICY_VERSION},
+        epoch=epoch,
+    )

@@ -21,6 +21,10 @@ WITHDRAWN_SUBJECT = "The person no longer takes part."
 DATA_AGAIN = "Data come in again; what was not recorded meanwhile stays unknown."
 WORN_AGAIN = "The wearable is worn again; what was not measured meanwhile stays unknown."
 NOT_WORN_UNKNOWN = "Whether the wearable is worn can no longer be told: no other data come either."
+NOT_WATCHED = (
+    "Wakeline cannot work on this person's data at present, by a fault of its own. Nothing can be "
+    "told of this person until the fault is mended."
+)
 RELEARNED = "What is usual is being learned again, since a device changed or staff asked for it."
 
 REASONS_TOLD = 3

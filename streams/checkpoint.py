@@ -29,12 +29,16 @@ class PartitionHead(Struct, array_like=True):
 
 
 class UserHead(Struct, array_like=True):
-    """What is held of one subject, and the stamps of the records that hold the rest of it."""
+    """What is held of one subject, and the stamps of the records that hold the rest of it.
+
+    ``quarantined``: why nothing more is taken in of it, if so.
+    """
 
     user_id: str
     registry: RegistryState
     people: list[PersonHead]
     parts: dict[str, Stamp]
+    quarantined: str | None = None
 
 
 class Look(Struct, frozen=True):
@@ -47,6 +51,7 @@ class Look(Struct, frozen=True):
     people: list[PersonHead]
     signs: dict[str, int]
     encode: Callable[[str], bytes]
+    quarantined: str | None
 
 
 class _Kept(Struct, frozen=True):
@@ -146,7 +151,9 @@ class Checkpoints:
         old = self._kept.get(user_id, {})
         new = {part: self._renewed(old.get(part), sign) for part, sign in look.signs.items()}
         stamps = {part: kept.stamp for part, kept in new.items()}
-        head = msgspec.msgpack.encode(UserHead(user_id, look.registry, look.people, stamps))
+        head = msgspec.msgpack.encode(
+            UserHead(user_id, look.registry, look.people, stamps, look.quarantined)
+        )
         new[HEAD] = self._renewed(old.get(HEAD), hash(head))
         for part, kept in new.items():
             if kept.stamp == self._stamp:

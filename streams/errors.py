@@ -1,5 +1,8 @@
 """Errors by who has to act. Late is not bad, and a bad record is not an exception."""
 
+import traceback
+from pathlib import Path
+
 
 class WakelineError(Exception):
     """Base of all errors that Wakeline raises for people to act on; shown as one clear line."""
@@ -27,3 +30,12 @@ class PartitionsChanged(WakelineError):
 
 class StateUnknown(WakelineError):
     """Raised when saved state is of a version that this release does not know."""
+
+
+def fault_place(error: BaseException) -> str:
+    """Kind of an unforeseen error and where it arose; never its message, which may hold data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return type(error).__name__
+    last = frames[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"

@@ -3,6 +3,7 @@
 import heapq
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -70,6 +71,7 @@ class People:
         self._dirty: set[Person] = set()
         self._withdrawals: dict[Person, float] = {}
         self.before_change: Callable[[str], None] = lambda _: None
+        self.on_fault: Callable[[str, Exception], None] = _raise
 
     def __getitem__(self, person: Person) -> SubjectState:
         """State of an enrolled subject, about to be changed."""
@@ -116,17 +118,34 @@ class People:
             if self._next_wake.get(person) == instant:
                 due.add(person)
         for person in sorted(due):
-            state = self[person]
-            outputs += state.advance(clock)
-            self._next_wake.pop(person, None)
-            self.wake(person, state.next_wake(clock))
+            outputs += self._isolated(person, lambda state: state.advance(clock))
+            state = self._states.get(person)
+            if state is not None:
+                self._next_wake.pop(person, None)
+                self.wake(person, state.next_wake(clock))
         return outputs
+
+    def _isolated(
+        self, person: Person, step: Callable[[SubjectState], list[Output]]
+    ) -> list[Output]:
+        """Take a step with one subject; a fault in it stays with that subject."""
+        state = self[person]
+        try:
+            return step(state)
+        except Exception as error:  # whatever the fault is, it is this subject's alone
+            self.on_fault(person[0], error)
+            return []
 
     def drop(self, user_id: str) -> None:
         """Forget every enrolment of a subject."""
         for generation in self._of_user(user_id):
-            del self._states[user_id, generation]
-            self._next_wake.pop((user_id, generation), None)
+            self._forget((user_id, generation))
+
+    def _forget(self, person: Person) -> None:
+        self._states.pop(person, None)
+        self._next_wake.pop(person, None)
+        self._withdrawals.pop(person, None)
+        self._dirty.discard(person)
 
     def look(self, user_id: str) -> tuple[list[PersonHead], dict[str, int], Callable[[str], bytes]]:
         """A subject as it is: every enrolment, part -> sign, and what encodes a part."""
@@ -204,13 +223,19 @@ class People:
         outputs: list[Output] = []
         reached = [person for person, instant in self._withdrawals.items() if instant <= clock]
         for person in sorted(reached):
-            state = self[person]
-            instant = self._withdrawals.pop(person)
-            outputs += state.settle(instant)
-            outputs += state.detection.withdraw_all(instant)
-            del self._states[person]
-            self._next_wake.pop(person, None)
+            instant = self._withdrawals[person]
+            outputs += self._isolated(person, partial(_ended, instant))
+            self._forget(person)
         return outputs
+
+
+def _raise(_: str, error: Exception) -> None:
+    raise error
+
+
+def _ended(instant: float, state: SubjectState) -> list[Output]:
+    """What a withdrawal at an instant (s UTC) says last."""
+    return [*state.settle(instant), *state.detection.withdraw_all(instant)]
 
 
 def _encode_part(states: Mapping[int, SubjectState], part: str) -> bytes:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from detectors.cohort import Cohort
+from detectors.limits import not_watched
 from streams.checkpoint import Checkpoints, Look, PartitionHead, UserHead
 from streams.clock import Clocks
 from streams.config import PipelineConfig
 from streams.decoding import Partial, decode
-from streams.errors import PartitionsChanged
+from streams.errors import PartitionsChanged, fault_place
 from streams.events import (
     ENVELOPE_SCHEMAS,
     INGEST_TOPICS,
@@ -78,9 +79,11 @@ class PartitionPipeline:
         self._people = People(self._registry, config, cohort, partition=partition, epoch=epoch)
         self._queues: dict[str, deque[LogRecord]] = {topic: deque() for topic in INGEST_TOPICS}
         self._taken: dict[str, int] = {}
-        self._quarantined: dict[str, str] = {}
+        self.quarantined: dict[str, str] = {}
+        self._told: list[Output] = []
         self.checkpoints = Checkpoints(self._look, epoch)
         self._people.before_change = self.checkpoints.touch
+        self._people.on_fault = self._fail
 
     @property
     def clock(self) -> float:
@@ -127,6 +130,8 @@ class PartitionPipeline:
         """
         user_id = head.user_id
         self._registry.restore(user_id, head.registry)
+        if head.quarantined is not None:
+            self.quarantined[user_id] = head.quarantined
         self._people.restore(user_id, head.people, parts)
 
     def process(self, topic: str, records: Sequence[LogRecord]) -> list[Output]:
@@ -140,15 +145,27 @@ class PartitionPipeline:
             queue.extend(records[taken:])
         if any(self._queues.values()):
             self._drain(outputs)
+        outputs += self._told
+        self._told = []
         return outputs
 
     def quarantine(self, user_id: str, reason: str) -> None:
         """Take no more data of a subject, for its state cannot be trusted; the others go on."""
         self._people.drop(user_id)
-        self._quarantined[user_id] = reason
+        self.quarantined[user_id] = reason
 
     def _look(self, user_id: str) -> Look:
-        return Look(self._registry.to_state(user_id), *self._people.look(user_id))
+        registered, people = self._registry.to_state(user_id), self._people.look(user_id)
+        return Look(registered, *people, quarantined=self.quarantined.get(user_id))
+
+    def _fail(self, user_id: str, error: Exception) -> None:
+        """Quarantine a subject on whom the code failed, and tell its care team."""
+        self.checkpoints.touch(user_id)
+        self.quarantine(user_id, fault_place(error))
+        enrolment = self._registry.at(user_id, math.inf)
+        clock = self._clocks.minimum
+        if enrolment is not None and clock > -math.inf:
+            self._told.append(not_watched(enrolment.subject, clock, self._epoch))
 
     def _drain(self, outputs: list[Output]) -> None:
         """Take what has waited, until nothing moves any more."""
@@ -249,7 +266,14 @@ class PartitionPipeline:
         if enrolment is None or enrolment.is_withdrawn:
             self.counts["not_enrolled_count"] += len(envelope.records)
             return
-        self._take_envelope(topic, envelope, enrolment, outputs)
+        if user_id in self.quarantined:
+            self.counts["quarantined_count"] += len(envelope.records)
+            return
+        try:
+            self._take_envelope(topic, envelope, enrolment, outputs)
+        except Exception as error:  # whatever the fault is, it is this subject's alone
+            self._fail(user_id, error)
+            self._refuse(topic, record, f"the code failed: {fault_place(error)}", outputs)
 
     def _take_envelope(
         self, topic: str, envelope: Envelope, enrolment: Enrolment, outputs: list[Output]
@@ -317,6 +341,7 @@ class PartitionPipeline:
         outputs += self._people.advance(clock)
         self._registry.forget_before(clock)
         figures = {name: float(count) for name, count in sorted(self.counts.items())}
+        figures["quarantined_subjects"] = float(len(self.quarantined))
         outputs.append(
             Operation(
                 name="clock",

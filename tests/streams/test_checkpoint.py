@@ -3,17 +3,19 @@ crash. Method: generated logs, checkpoints and crashes at random places, a state
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
-from streams.events import HeartRate, Output
+from streams.errors import StateUnknown
+from streams.events import FeatureRow, HeartRate, Output
 from streams.pipeline import PartitionPipeline
 from streams.recovery import recover
-from streams.state_log import FENCE_KEY, StateLog, StateRecord
+from streams.state_log import FENCE_KEY, STATE_VERSION, StateLog, StateRecord, pack
 from tests.logs import (
     HOUR_S,
     START_S,
@@ -193,3 +195,67 @@ def test_only_what_changed_is_written_again_and_what_it_replaced_is_taken_back()
     replaced = {record.key for record in checkpoints.committed()}
     assert replaced == {"u1/head/0/1", f"u1/0-{today}/0/1", "~partition/0/1"}
     assert replaced - first == {"~partition/0/1"}
+
+
+class Sealed:
+    """The state of some subjects after a checkpoint, in a log."""
+
+    def __init__(self, logs: Logs) -> None:
+        self.state = MemoryLog()
+        owner = Owner(self.state, logs, CONFIG)
+        while not owner.is_done:
+            owner.process(random.Random(1))
+        checkpoints = owner.pipeline.checkpoints
+        checkpoints.begin(owner.pipeline.head())
+        self.state.append([*checkpoints.take(100), checkpoints.seal()])
+
+    def change(self, key: str, change: Callable[[bytes], bytes]) -> None:
+        """Damage the records whose key begins so."""
+        assert any(name.startswith(key) for _, name, _ in self.state.records)
+        self.state.records = [
+            (offset, name, change(value) if name.startswith(key) and value else value)
+            for offset, name, value in self.state.records
+        ]
+
+    def restore(self) -> tuple[PartitionPipeline, dict[str, str | None]]:
+        log = StateLog()
+        for record in self.state.records:
+            log.read(*record)
+        pipeline = pipeline_of(CONFIG)
+        return pipeline, {user.user_id: user.fault for user in recover(pipeline, log)}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda value: value[:1] + b"rubbish",
+        lambda value: value[:-20],
+        lambda value: value[:1] + pack(b"\x93\x01\x02\x03")[1:],
+        lambda _: b"",
+    ],
+)
+@pytest.mark.parametrize("part", ["head", "0-"])
+def test_a_damaged_record_quarantines_its_subject_alone(
+    part: str, damage: Callable[[bytes], bytes]
+) -> None:
+    writer = _many(users=3, hours=30)
+    sealed = Sealed(writer.logs)
+    sealed.change(f"u1/{part}", damage)
+    pipeline, faults = sealed.restore()
+    assert faults.keys() == {"u0", "u1", "u2"}
+    assert faults["u0"] is faults["u2"] is None
+    assert faults["u1"] is not None
+    assert set(pipeline.quarantined) == {"u1"}
+    writer.settle_everything(START_S + 30 * HOUR_S, CONFIG.lateness_s)
+    places = {topic: pipeline.safe_offset(topic) or 0 for topic in writer.logs}
+    rest = [(topic, log[places[topic] :]) for topic, log in writer.logs.items()]
+    outputs = [output for topic, log in rest for output in pipeline.process(topic, log)]
+    settled_rows = [o for o in outputs if isinstance(o, FeatureRow) and o.settled]
+    assert {row.user_id for row in settled_rows} == {"u0", "u2"}
+
+
+def test_a_state_of_an_unknown_version_stops_with_one_clear_line() -> None:
+    sealed = Sealed(_many(users=1, hours=3).logs)
+    sealed.change("u0/head", lambda value: bytes([STATE_VERSION + 1]) + value[1:])
+    with pytest.raises(StateUnknown, match=r"version 2.*knows version 1"):
+        sealed.restore()

@@ -1,9 +1,11 @@
-"""What all tests share: where the recordings are that the project was developed against."""
+"""What all tests share: real servers, and where the project's development recordings are."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["tests.servers.fixtures"]
 
 SHARED_DATA = Path(
     os.environ.get("WAKELINE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")

@@ -21,7 +21,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --retries 10 --timeout 60
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --extra build $(if $(UPGRADE),--upgrade,)
 
-.PHONY: help demo test lint format bench contract lock clean
+.PHONY: help demo test servers lint format bench contract grafana lock secrets clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,11 @@ demo: $(RUNTIME) ## stream the sample through an embedded broker and a worker, p
 	@$(BIN)/wakeline demo
 
 test: lint ## lint, then run all tests; ends with what was left out, and why
+	@$(BIN)/python -m tests.servers --where-possible
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+servers: $(DEV) ## bring the real servers of the tests, Kafka and InfluxDB, onto this machine
+	@$(BIN)/python -m tests.servers
 
 lint: $(DEV) ## style, types and import rules
 	$(BIN)/ruff check
@@ -49,9 +53,19 @@ contract: $(DEV) ## write the event contract in docs/ anew from the structs
 	$(BIN)/wakeline schema --write docs/asyncapi.json
 	$(BIN)/wakeline schema --write docs/EVENTS.md
 
+grafana: $(DEV) ## write the dashboards and provisioning of Grafana anew
+	$(BIN)/python -m grafana.definitions
+
 lock: $(DEV) ## resolve the dependencies into the two lock files (UPGRADE=1 for the newest)
 	$(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.lock
 	$(COMPILE) pyproject.toml --constraints requirements-dev.lock --output-file requirements.lock
+
+# The sample's project, so that a first try shows something; a deployment names its own.
+SITE := lifesnaps
+ENV_FILE := .env
+
+secrets: ## draw the secrets that docker compose needs into .env, once (SITE=the first site)
+	@deploy/secrets.sh "$(ENV_FILE)" "$(SITE)"
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

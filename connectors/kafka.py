@@ -29,7 +29,14 @@ from streams.events import (
     Subject,
 )
 
-ALL_TOPICS: tuple[str, ...] = (*INGEST_TOPICS, *dict.fromkeys(OUTPUT_TOPICS.values()))
+STATE_TOPIC = "state"
+"""Topic of the workers' state; nobody else reads it."""
+
+ALL_TOPICS: tuple[str, ...] = (
+    *INGEST_TOPICS,
+    *dict.fromkeys(OUTPUT_TOPICS.values()),
+    STATE_TOPIC,
+)
 """Every topic that Wakeline reads or writes; all have the same number of partitions."""
 
 KEPT_TOPICS = frozenset(
@@ -37,12 +44,22 @@ KEPT_TOPICS = frozenset(
 )
 """Topics whose whole history a rebuild needs; they are kept for ever."""
 
+COMPACTION_LAG_S = 3_600.0
+"""How long the broker leaves a record of the state topic alone; see `state_settings`."""
+
 CONNECT_TIMEOUT_S = 30.0
 _REQUEST_TIMEOUT_MS = 15_000
 _CREATE_TIMEOUT_MS = 10_000
+_LISTED_TIMEOUT_S = 10.0
+_COMPACTION_LAG_FACTOR = 2
+_SEGMENT_BYTES = 64 * 1024 * 1024
 
 # The library says in several lines what BrokerUnavailable says in one.
 _CLIENT_LOG = logging.getLogger("aiokafka")
+
+
+class _NotListed(BrokerUnavailable):
+    """Raised while the broker does not list new topics yet."""
 
 
 async def wait_for_broker(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
@@ -126,14 +143,29 @@ async def ensure_topics(address: str, partitions: int, replication: int = 1) -> 
         missing = [topic for topic in ALL_TOPICS if topic not in counts]
         if missing:
             await _create(admin, missing, partitions, replication)
+            await _wait_until_listed(admin, address, partitions)
     return missing
 
 
-def topic_settings(topic: str) -> dict[str, str]:
-    """Broker settings with which a topic is created."""
+def topic_settings(topic: str, compaction_lag_s: float = COMPACTION_LAG_S) -> dict[str, str]:
+    """Broker settings with which a topic is created.
+
+    The state topic is compacted, so that it holds little more than the state itself; and not
+    before ``compaction_lag_s``, in half of which a new owner has written what it took over anew.
+    Small segments and an upper limit keep what a restore has to read short.
+    """
     settings = {"cleanup.policy": "delete", "max.message.bytes": str(MESSAGE_BYTES_MAX)}
     if topic in KEPT_TOPICS:
         settings["retention.ms"] = "-1"
+    if topic == STATE_TOPIC:
+        lag_ms = int(compaction_lag_s * 1_000)
+        settings |= {
+            "cleanup.policy": "compact",
+            "min.compaction.lag.ms": str(lag_ms),
+            "max.compaction.lag.ms": str(_COMPACTION_LAG_FACTOR * lag_ms),
+            "segment.bytes": str(_SEGMENT_BYTES),
+            "min.cleanable.dirty.ratio": "0.1",
+        }
     return settings
 
 
@@ -162,6 +194,23 @@ async def _create(admin: Any, topics: list[str], partitions: int, replication: i
         if code not in {0, TopicAlreadyExistsError.errno}:
             detail = reason[0] if reason and reason[0] else for_code(code).__name__
             raise BrokerMismatch(f"the broker did not create the topic {topic}: {detail}")
+
+
+async def _wait_until_listed(admin: Any, address: str, partitions: int) -> None:  # noqa: ANN401 - aiokafka is untyped
+    """Wait until the broker lists what was created, which may be after it has said so.
+
+    Another process may have created the topics at the same time, with another number.
+    """
+    retries = stamina.retry_context(
+        on=_NotListed, attempts=None, timeout=_LISTED_TIMEOUT_S, wait_initial=0.05, wait_max=0.5
+    )
+    counts: dict[str, int] = {}
+    async for attempt in retries:
+        with attempt:
+            counts = await _partition_counts(admin, ALL_TOPICS)
+            if len(counts) < len(ALL_TOPICS):
+                raise _NotListed("the broker does not list all topics it said it created")
+    _refuse_other_counts(address, counts, partitions)
 
 
 async def _partition_counts(admin: Any, topics: Iterable[str]) -> dict[str, int]:  # noqa: ANN401 - aiokafka is untyped

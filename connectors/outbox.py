@@ -85,6 +85,24 @@ class Outbox:
                 f"the broker at {self._address} did not take messages: {error}"
             ) from error
 
+    async def append(self, message: OutboundMessage) -> int:
+        """Send one message and give its offset, once the broker has acknowledged it.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If the broker does not take it in time; it may have arrived.
+        """
+        try:
+            metadata = await self._producer.send_and_wait(
+                message.topic, message.value, key=message.key, partition=message.partition
+            )
+        except (KafkaError, OSError) as error:
+            raise BrokerUnavailable(
+                f"the broker at {self._address} did not take a message: {error}"
+            ) from error
+        return int(metadata.offset)
+
     async def _send_lane(self, topic: str, partition: int, lane: list[OutboundMessage]) -> None:
         acknowledgements = []
         batch = self._producer.create_batch()

@@ -83,6 +83,7 @@ class Checkpoints:
         self._records: list[StateRecord] = []
         self._replaced: list[str] = []
         self._foreign: list[str] = []
+        self._fences: list[str] = []
 
     @property
     def is_complete(self) -> bool:
@@ -129,13 +130,21 @@ class Checkpoints:
         if self._partition is not None:
             self._replaced.append(partition_key(self._partition))
         self._partition = self._stamp
+        if not self._foreign:
+            # Nothing is left that former owners wrote, so nothing needs their fences any more.
+            self._replaced += self._fences
+            self._fences = []
         replaced, self._replaced = self._replaced, []
         return [StateRecord(key, None) for key in replaced]
 
-    def inherit(self, partition: Stamp, garbage: list[str]) -> None:
-        """Take over the last checkpoint of another owner, and keys that nothing refers to."""
+    def inherit(self, partition: Stamp, garbage: list[str], fences: list[str]) -> None:
+        """Take over the last checkpoint of another owner.
+
+        ``garbage``: keys that nothing refers to; ``fences``: keys of the fences of former owners.
+        """
         self._partition = partition
         self._replaced += garbage
+        self._fences = fences
 
     def inherit_user(self, user_id: str, stamp: Stamp, parts: dict[str, Stamp]) -> None:
         """Take over a subject whose records are another owner's; ``stamp`` is its head's."""

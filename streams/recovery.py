@@ -49,7 +49,9 @@ def recover(pipeline: PartitionPipeline, log: StateLog) -> Iterator[Restored]:
                 record_key(user.user_id, part, own) for part, (own, _) in user.records.items()
             )
         yield Restored(user.user_id, fault)
-    pipeline.checkpoints.inherit(stamp, log.garbage(used))
+    # Records that stay for somebody to look at need the fences that they were written under.
+    fences = [] if pipeline.quarantined else log.fences[:-1]
+    pipeline.checkpoints.inherit(stamp, log.garbage(used), fences)
 
 
 def _recover_user(pipeline: PartitionPipeline, user: RestoredUser) -> list[str]:

@@ -16,7 +16,7 @@ from streams.errors import StateUnknown
 STATE_VERSION = 1
 """Version of the form of all records; the first byte of each."""
 
-FENCE_KEY = "~fence"
+_FENCE = "~fence/"
 HEAD = "head"
 _PARTITION = "~partition"
 
@@ -39,6 +39,11 @@ class RestoredUser(Struct, frozen=True):
 
     user_id: str
     records: dict[str, tuple[Stamp, bytes]]
+
+
+def fence_key(token: str) -> str:
+    """Key of a fence; ``token`` makes it one's own, or compaction would take older fences away."""
+    return f"{_FENCE}{token}"
 
 
 def record_key(user_id: str, part: str, stamp: Stamp) -> str:
@@ -82,7 +87,8 @@ def unpack(value: bytes) -> bytes:
 class StateLog:
     """Reads a state log in its order and keeps what counts of it.
 
-    Memory is that of one checkpoint and what was written after it.
+    Memory is that of one checkpoint and what was written after it. ``partition``: the last record
+    that sealed one; ``fences``: keys of all fences, the reader's own being the last.
     """
 
     def __init__(self) -> None:
@@ -91,17 +97,19 @@ class StateLog:
         self._pending: dict[str, dict[str, tuple[Stamp, bytes]]] = {}
         self._keys: set[str] = set()
         self.partition: tuple[Stamp, bytes] | None = None
+        self.fences: list[str] = []
 
     def read(self, offset: int, key: str, value: bytes | None) -> None:
         """Take the next record of the log; ``value`` None: the key was taken back."""
-        if key == FENCE_KEY:
-            # What was not sealed before another owner came never will be.
-            self._epoch = offset
-            self._pending.clear()
-            return
         if value is None:
             # It may come from an owner who no longer is one, so it takes nothing from us.
             self._keys.discard(key)
+            return
+        if key.startswith(_FENCE):
+            # What was not sealed before another owner came never will be.
+            self._epoch = offset
+            self._pending.clear()
+            self.fences.append(key)
             return
         self._keys.add(key)
         name, epoch, number = key.rsplit("/", 2)

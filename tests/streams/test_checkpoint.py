@@ -15,7 +15,7 @@ from streams.errors import StateUnknown
 from streams.events import FeatureRow, HeartRate, Output
 from streams.pipeline import PartitionPipeline
 from streams.recovery import recover
-from streams.state_log import FENCE_KEY, STATE_VERSION, StateLog, StateRecord, pack
+from streams.state_log import STATE_VERSION, StateLog, StateRecord, fence_key, pack
 from tests.logs import (
     HOUR_S,
     START_S,
@@ -44,7 +44,7 @@ class MemoryLog:
             self._end += 1
 
     def fence(self) -> int:
-        self.append([StateRecord(FENCE_KEY, b"")])
+        self.append([StateRecord(fence_key(str(self._end)), b"")])
         return self._end - 1
 
     def compact(self) -> None:

@@ -1,0 +1,99 @@
+"""The state topic: fences, the records of a checkpoint, and reading a partition's log back."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+from aiokafka import (  # type: ignore[import-untyped]  # aiokafka has no py.typed
+    AIOKafkaConsumer,
+    TopicPartition,
+)
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it has no py.typed
+
+from connectors.kafka import STATE_TOPIC
+from connectors.outbox import MESSAGE_BYTES_MAX, Outbox
+from connectors.outputs import OutboundMessage
+from streams.errors import BrokerUnavailable
+
+LogEntry = tuple[int, str, bytes | None]
+"""Offset, key and value; a value of None takes the record of the same key back."""
+
+_POLL_MS = 500
+_FETCH_BYTES = 16 * 1024 * 1024
+
+
+class StateTopic:
+    """Reads and writes the state of partitions.
+
+    Parameters
+    ----------
+    address
+        The broker.
+    outbox
+        What sends.
+    """
+
+    def __init__(self, address: str, outbox: Outbox) -> None:
+        self._address = address
+        self._outbox = outbox
+
+    async def fence(self, partition: int, key_of: Callable[[str], str]) -> int:
+        """Append a fence of one's own and give its offset, which is the epoch of its owner.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If the broker does not take it in time.
+        """
+        key = key_of(uuid.uuid4().hex).encode()
+        return await self._outbox.append(OutboundMessage(STATE_TOPIC, partition, key, b""))
+
+    async def write(self, partition: int, records: Iterable[tuple[str, bytes | None]]) -> int:
+        """Append records, wait until they are safe, and give how many bytes they hold.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If the broker does not take them in time.
+        """
+        messages = [
+            OutboundMessage(STATE_TOPIC, partition, key.encode(), value) for key, value in records
+        ]
+        await self._outbox.send(messages)
+        return sum(len(message.value or b"") for message in messages)
+
+    async def read(self, partition: int, until: int) -> AsyncIterator[list[LogEntry]]:
+        """Give a partition's log from its beginning up to and with offset ``until``.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If the broker does not answer.
+        """
+        place = TopicPartition(STATE_TOPIC, partition)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._address,
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=max(_FETCH_BYTES, MESSAGE_BYTES_MAX),
+        )
+        try:
+            await consumer.start()
+            consumer.assign([place])
+            await consumer.seek_to_beginning(place)
+            reached = -1
+            while reached < until:
+                fetched = await consumer.getmany(place, timeout_ms=_POLL_MS)
+                records = fetched.get(place, [])
+                if records:
+                    reached = records[-1].offset
+                    yield [_entry(record) for record in records if record.offset <= until]
+        except (KafkaError, OSError) as error:
+            raise BrokerUnavailable(
+                f"the state cannot be read from the broker at {self._address}: {error}"
+            ) from error
+        finally:
+            await consumer.stop()
+
+
+def _entry(record: Any) -> LogEntry:  # noqa: ANN401 - aiokafka is untyped
+    return record.offset, (record.key or b"").decode(), record.value

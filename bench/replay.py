@@ -38,6 +38,9 @@ class Discarded:
         """Count ``outputs``."""
         self.count += len(outputs)
 
+    def forget(self) -> None:
+        """Remember nothing in the first place."""
+
     async def close(self) -> None:
         """Do nothing."""
 

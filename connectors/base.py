@@ -24,7 +24,11 @@ class ResultSink(Protocol):
         ------
         SinkUnavailable
             When the results cannot be stored now. Nothing is lost: write the same outputs again.
+            A sink over a network rather waits by itself, for it knows how far it has come.
         """
+
+    def forget(self) -> None:
+        """Trust nothing that is remembered of what is stored: somebody else may have written."""
 
     async def close(self) -> None:
         """Release what the sink holds; writing afterwards is an error of the caller."""

@@ -144,6 +144,9 @@ class SqliteResults:
         """
         await asyncio.to_thread(self._write, outputs)
 
+    def forget(self) -> None:
+        """Do nothing: all that is known is in the file."""
+
     async def close(self) -> None:
         """Close the file."""
         with self._lock:

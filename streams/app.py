@@ -7,7 +7,7 @@ anew without processing anew. Faust's web server and its command line are not us
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from functools import partial
@@ -23,32 +23,37 @@ from connectors.base import ResultSink
 from connectors.kafka import ALL_TOPICS, require_partitions, wait_for_broker
 from connectors.outbox import Outbox
 from connectors.outputs import output_message
+from connectors.state import StateTopic
 from connectors.ticks import Clock, TickWriter, parse_ticks
 from detectors.cohort import load_cohort
-from streams.agents import Pipeline, Processor, ResultsWriter, Stream, run_guarded
+from streams.agents import ResultsWriter, Stream, run_guarded
 from streams.config import PipelineConfig
+from streams.custody import Custody, NewPipeline
+from streams.errors import BrokerUnavailable
 from streams.partitioning import partition_of
 from streams.pipeline import PartitionPipeline
+from streams.processing import Processor
 from streams.settings import Settings
 from streams.topics import ingest_topics, result_topics
-from streams.transport import SCHEME, STREAM_BUFFER_BATCHES, BatchTransport, log_beginning
+from streams.transport import SCHEME, STREAM_BUFFER_BATCHES, BatchTransport
 
 PROCESS_GROUP = "wakeline-process"
 RESULTS_GROUP = "wakeline-results"
 
 # Ctrl-C is answered within 10 s; what is not done by then is read again after the next start.
-STOP_TIMEOUT_S = 6.0
+STOP_TIMEOUT_S = 4.0
+LEAVE_TIMEOUT_S = 5.0
 
 # How long a rebalance waits for a worker that is busy with a slice of messages (s).
 REBALANCE_TIMEOUT_S = 60.0
+
+# Faust gives a restore no longer than it gives a request (s).
+RESTORE_TIMEOUT_S = 300.0
 
 # How often a worker says how far behind it is (s).
 LAG_INTERVAL_S = 15.0
 
 log = structlog.get_logger(__name__)
-
-NewPipeline = Callable[[int], Pipeline]
-"""Makes the pipeline of a partition number as it is at the start of the logs."""
 
 
 class Part(StrEnum):
@@ -72,7 +77,7 @@ class Worker:
     clock
         The time of day (s UTC) for ticks.
     new_pipelines
-        Gives, for a configuration, what makes the pipeline of a partition number.
+        Gives, for a configuration, what makes the pipeline of a partition number and an epoch.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Worker:
         self._parts = parts
         self._clock = clock
         self._stop = asyncio.Event()
+        self._leave: Callable[[], Awaitable[None]] = _nothing
         self.ready = asyncio.Event()
 
     def stop(self) -> None:
@@ -130,8 +136,11 @@ class Worker:
             if Part.PROCESS in self._parts:
                 outbox = await stack.enter_async_context(Outbox(self._settings.broker))
                 app = new_app(PROCESS_GROUP, self._settings, Path(folder))
-                processor = _processor(app, new_pipeline, outbox, failure)
+                topic = StateTopic(self._settings.broker, outbox)
+                custody = Custody(topic, new_pipeline, self._settings.checkpoint_policy())
+                processor = _processor(app, custody, outbox, failure)
                 apps.append(app)
+                self._leave = processor.let_go
                 clock = self._clock if plan is None else plan.clock(self._clock)
                 tasks.append(_tell_lag(processor, outbox, clock))
                 if plan is not None:
@@ -161,18 +170,32 @@ class Worker:
                 self.ready.set()
                 log.info("worker ready", parts=sorted(self._parts))
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if self._stop.is_set() and not failure.done():
+                await self._let_go()
         finally:
             finished = [end for end in (starting, *ends) if end.done()]
             await _stop(apps, [starting, *ends])
         for end in finished:
             await end
 
+    async def _let_go(self) -> None:
+        """Checkpoint before stopping, so that the next start has nothing to do again."""
+        try:
+            await asyncio.wait_for(self._leave(), LEAVE_TIMEOUT_S)
+        except (TimeoutError, BrokerUnavailable):
+            log.warning(
+                "stopped without a last checkpoint: what came after the one before it is "
+                "processed again"
+            )
+
 
 def pipelines(config: PipelineConfig) -> NewPipeline:
     """Make Wakeline's own pipelines, with the cohort that comes with it."""
     cohort = load_cohort()
     place = partial(partition_of, partitions=config.partitions)
-    return lambda partition: PartitionPipeline(partition, config, partition_of=place, cohort=cohort)
+    return lambda partition, epoch: PartitionPipeline(
+        partition, config, partition_of=place, cohort=cohort, epoch=epoch
+    )
 
 
 def new_app(group: str, settings: Settings, folder: Path) -> faust.App:
@@ -208,24 +231,26 @@ def new_app(group: str, settings: Settings, folder: Path) -> faust.App:
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 4.0,
         broker_rebalance_timeout=REBALANCE_TIMEOUT_S,
+        broker_request_timeout=RESTORE_TIMEOUT_S,
     )
 
 
 def _processor(
-    app: faust.App, new_pipeline: NewPipeline, outbox: Outbox, failure: asyncio.Future[None]
+    app: faust.App, custody: Custody, outbox: Outbox, failure: asyncio.Future[None]
 ) -> Processor:
     """Let an app process the ingest topics."""
-    # State is rebuilt from the logs on every assignment; restored checkpoints will say where to
-    # go on instead.
-    cast(BatchTransport, app.transport).read_from = log_beginning
-    processor = Processor(app, new_pipeline, outbox=outbox, code_version=_code_version())
+    processor = Processor(app, custody, outbox=outbox, code_version=_code_version())
+    cast(BatchTransport, app.transport).read_from = processor.start_offsets
 
     async def process(stream: faust.StreamT[Any]) -> None:
         await run_guarded(processor.run, cast(Stream, stream), failure)
 
+    async def let_go(_: set[TP]) -> None:
+        await processor.let_go()
+
     app.agent(ingest_topics(app), name="process")(process)
     app.on_partitions_assigned.connect(_listener(processor.on_assigned), weak=False)
-    app.on_partitions_revoked.connect(_listener(processor.on_revoked), weak=False)
+    app.on_partitions_revoked.connect(_listener(let_go), weak=False)
     return processor
 
 
@@ -248,6 +273,10 @@ async def _tell_lag(processor: Processor, outbox: Outbox, clock: Clock) -> None:
         await outbox.send(output_message(gauge, gauge.partition, "") for gauge in gauges)
 
 
+async def _nothing() -> None:
+    """Leave nothing behind, for nothing was begun."""
+
+
 def _code_version() -> str:
     try:
         return version("wakeline")
@@ -255,11 +284,15 @@ def _code_version() -> str:
         return "unreleased"
 
 
-def _listener(handle: Callable[[set[TP]], None]) -> Callable[..., Coroutine[Any, Any, None]]:
+def _listener(
+    handle: Callable[[set[TP]], Awaitable[None] | None],
+) -> Callable[..., Coroutine[Any, Any, None]]:
     """Make a listener to a signal of Faust about topic-partitions."""
 
     async def listen(_: object, tps: set[TP], **_options: object) -> None:
-        handle(tps)
+        handled = handle(tps)
+        if handled is not None:
+            await handled
 
     return listen
 

@@ -1,4 +1,4 @@
-"""What the pure pipeline is told by its shell: explicit values, no environment, no files."""
+"""What the pure pipeline is told, and when its state is written: no environment, no files."""
 
 from typing import Annotated
 
@@ -24,3 +24,14 @@ class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     grace_s: Annotated[float, Meta(ge=0)] = 300.0
     skew_s: Annotated[float, Meta(ge=0)] = 2.0 * HOUR_S
     detection: DetectionConfig = DetectionConfig()
+
+
+class CheckpointPolicy(Struct, frozen=True, kw_only=True):
+    """How often state is written: after so many seconds or messages, whichever is first.
+
+    What former owners wrote is written anew within half of ``compaction_lag_s``.
+    """
+
+    interval_s: float = 30.0
+    messages: int = 1_000_000
+    compaction_lag_s: float = 3_600.0

@@ -43,6 +43,18 @@ _CARE_TOPICS = frozenset(TOPIC_OF_SCHEMA[SCHEMA_OF_TYPE[t]] for t in (CareContex
 _CHECK_IN = SCHEMA_OF_TYPE[MoodCheckIn]
 
 
+COUNTS = (
+    "record_count",
+    "late_count",
+    "absent_count",
+    "not_enrolled_count",
+    "no_consent_count",
+    "dead_letter_count",
+    "quarantined_count",
+)
+"""What is counted from the beginning of the logs: records, but for dead letters."""
+
+
 class PartitionPipeline:
     """The pure pipeline of one partition number.
 
@@ -70,7 +82,8 @@ class PartitionPipeline:
         epoch: int = 0,
     ) -> None:
         self.partition = partition
-        self.counts: Counter[str] = Counter()
+        # Zeros are said too, or the first of a kind could not be seen as a rise.
+        self.counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
         self._config = config
         self._partition_of = partition_of
         self._epoch = epoch

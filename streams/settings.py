@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.config import HOUR_S, PipelineConfig
+from streams.config import HOUR_S, CheckpointPolicy, PipelineConfig
 from streams.errors import BadInput
 
 
@@ -29,8 +29,19 @@ class Settings(BaseSettings):
     lateness_h: float | None = Field(default=None, ge=0.0)
     # TOML file with the fields of PipelineConfig, and those of DetectionConfig under [detection].
     site_config: Path | None = None
-    # SQLite file that the app `results` writes.
+    # SQLite file that the app `results` writes, unless there is an InfluxDB.
     results: Path = Path("wakeline.sqlite")
+    # Where InfluxDB 2 is (http://host:port); then the app `results` writes there.
+    influx_url: str | None = None
+    # What lets a worker in, or the file that holds it; `wakeline setup influx` writes both.
+    influx_token: SecretStr | None = None
+    influx_token_file: Path | None = None
+    # Organisation that has the buckets.
+    influx_org: str = "wakeline"
+    # For `wakeline setup influx` alone: an operator's token, and the password of the first user,
+    # which a fresh InfluxDB needs.
+    influx_admin_token: SecretStr | None = None
+    influx_admin_password: SecretStr | None = None
     # Who keeps the in-band clock: live, recorded, or START:SPEED (see `connectors.ticks`).
     ticks: str = "live"
     # How long to try to reach the broker (s).
@@ -38,6 +49,12 @@ class Settings(BaseSettings):
     # After how long without a sign of life the broker gives a worker's partitions away (s). Half
     # of it is also what the embedded broker takes to let a worker in. Kafka's own minimum is 6.
     session_timeout_s: float = Field(default=10.0, ge=2.0, le=300.0)
+    # How often a worker writes its state (s), or after how many messages if that is sooner.
+    checkpoint_interval_s: float = Field(default=30.0, gt=0.0)
+    checkpoint_messages: int = Field(default=1_000_000, ge=1)
+    # How long the broker leaves records of the state topic alone (s); it is set when
+    # `wakeline topics` creates the topic, and has to be the same for all workers.
+    compaction_lag_s: float = Field(default=3_600.0, gt=0.0)
     # Port of the embedded broker that `wakeline up` starts, on the loopback interface.
     up_port: int = Field(default=9092, ge=1, le=65_535)
     # Folder in which `wakeline up` keeps its journal and its results.
@@ -62,6 +79,37 @@ class Settings(BaseSettings):
                 f"{name} (or WAKELINE_{name.upper()}) cannot be {first.get('input')!r}: "
                 f"{first['msg'].lower()}"
             ) from None
+
+    def influx_worker_token(self) -> str:
+        """Token of a worker for InfluxDB, given itself or in a file.
+
+        Raises
+        ------
+        BadInput
+            If there is none.
+        """
+        if self.influx_token is not None:
+            return self.influx_token.get_secret_value()
+        if self.influx_token_file is None:
+            raise BadInput(
+                "WAKELINE_INFLUX_URL is set and no token: set WAKELINE_INFLUX_TOKEN, which "
+                "`wakeline setup influx` makes"
+            )
+        try:
+            return self.influx_token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadInput(
+                f"{self.influx_token_file} (WAKELINE_INFLUX_TOKEN_FILE) cannot be read: "
+                f"{error.strerror}"
+            ) from error
+
+    def checkpoint_policy(self) -> CheckpointPolicy:
+        """How often a worker writes its state."""
+        return CheckpointPolicy(
+            interval_s=self.checkpoint_interval_s,
+            messages=self.checkpoint_messages,
+            compaction_lag_s=self.compaction_lag_s,
+        )
 
     def pipeline_config(self) -> PipelineConfig:
         """Configuration of the pure part: defaults, then the site's file, then these settings.

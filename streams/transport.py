@@ -15,7 +15,7 @@ the fetch to the agent. Each of these stops the worker.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, cast
 
 from faust.transport.drivers import TRANSPORTS
@@ -245,19 +245,6 @@ class BatchTransport(KafkaTransport):
 
     Consumer = BatchConsumer
     read_from: ReadFrom | None = None
-
-
-async def log_beginning(consumer: BatchConsumer, assigned: frozenset[TP]) -> dict[TP, int]:
-    """Start at the first record that each log still holds (a `ReadFrom`)."""
-    beginnings: Mapping[TP, int] = await consumer.earliest_offsets(*assigned)
-    shortened = sorted(tp for tp, offset in beginnings.items() if offset > 0)
-    if shortened:
-        consumer.log.error(
-            "%d logs no longer begin at offset 0, such as %s[%d]: results follow from what is left",
-            len(shortened),
-            *shortened[0],
-        )
-    return dict(beginnings)
 
 
 TRANSPORTS.aliases[SCHEME] = f"{__name__}:{BatchTransport.__name__}"

@@ -8,15 +8,19 @@ that follows from it has been acknowledged.
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
+from typing import Self
 
 from bench.contenders.task import Report, Task
-from streams.agents import Pipeline
-from streams.app import NewPipeline, Part, Worker, pipelines
+from detectors.cohort import load_cohort
+from streams.app import Part, Worker
 from streams.config import PipelineConfig
+from streams.custody import NewPipeline
 from streams.events import Output
+from streams.gate import LogRecord
+from streams.partitioning import partition_of
 from streams.pipeline import PartitionPipeline
 from streams.settings import Settings
-from streams.transport import Record
 
 
 def run(task: Task) -> Report:
@@ -53,8 +57,11 @@ class Stopwatch:
 
     def pipelines(self, config: PipelineConfig) -> NewPipeline:
         """Give what makes the product's own pipelines, each under this watch."""
-        new_pipeline = pipelines(config)
-        return lambda partition: Watched(new_pipeline(partition), self)
+        place = partial(partition_of, partitions=config.partitions)
+        cohort = load_cohort()
+        return lambda partition, epoch: Watched(
+            partition, config, partition_of=place, cohort=cohort, epoch=epoch
+        ).under(self)
 
     def start(self) -> None:
         """Start with the first message."""
@@ -80,33 +87,24 @@ class Stopwatch:
         )
 
 
-class Watched:
+class Watched(PartitionPipeline):
     """The product's pipeline of one partition, which tells the stopwatch how far it is."""
 
-    def __init__(self, inner: Pipeline, stopwatch: Stopwatch) -> None:
-        assert isinstance(inner, PartitionPipeline)
-        self._inner = inner
+    def under(self, stopwatch: Stopwatch) -> Self:
+        """Put it under a watch."""
         self._stopwatch = stopwatch
+        return self
+
+    def process(self, topic: str, records: Sequence[LogRecord]) -> list[Output]:
+        """Take records of one topic."""
+        self._stopwatch.start()
+        return super().process(topic, records)
 
     @property
     def blocked(self) -> frozenset[str]:
-        """Topics to pause."""
-        return self._inner.blocked
-
-    @property
-    def clock(self) -> float:
-        """The minimum clock (s UTC)."""
-        return self._inner.clock
-
-    def process(self, topic: str, records: Sequence[Record]) -> list[Output]:
-        """Take records of one topic."""
-        self._stopwatch.start()
-        return self._inner.process(topic, records)
-
-    def safe_offset(self, topic: str) -> int | None:
-        """First offset not yet taken; the agent asks once all outputs are acknowledged."""
-        self._stopwatch.look(self._inner.partition, self._inner.clock)
-        return self._inner.safe_offset(topic)
+        """Topics to pause; the agent asks once all outputs are acknowledged."""
+        self._stopwatch.look(self.partition, self.clock)
+        return super().blocked
 
 
 def _now() -> tuple[float, float]:

@@ -155,6 +155,10 @@ class _Watched:
                 self._clocks[output.partition] = output.time
         self._grew.set()
 
+    def forget(self) -> None:
+        """Forget what is stored."""
+        self._sink.forget()
+
     def has_reached(self, time: float, partitions: int) -> bool:
         """Whether every partition's clock has come to ``time`` (s UTC)."""
         return len(self._clocks) == partitions and min(self._clocks.values()) >= time

@@ -5,7 +5,6 @@ a stand-in for the broker's answer, for what a broker rarely does.
 """
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,13 +18,12 @@ import pytest
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
-from mode.utils.logging import CompositeLogger
 
 from streams.agents import Stream, run_guarded
 from streams.app import new_app
 from streams.settings import Settings
 from streams.topics import ingest_topics
-from streams.transport import Batch, BatchConsumer, Continuity, OffsetGap, log_beginning
+from streams.transport import Batch, BatchConsumer, Continuity, OffsetGap
 from tests.broker_fixtures import (
     PARTITIONS,
     broker_with_topics,
@@ -241,16 +239,6 @@ def test_records_that_are_gone_before_they_were_read_are_a_gap(
             await consumer._batch(tp, records(next_read))
 
     run(main())
-
-
-@pytest.mark.parametrize("begins_at", [0, 7])
-def test_rebuilding_starts_where_the_logs_begin_and_says_if_they_are_not_whole(
-    begins_at: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    consumer, tp = consumer_of(begins_at), TP(TOPIC, 0)
-    consumer.log = CompositeLogger(logging.getLogger("streams.transport"))
-    assert run(log_beginning(consumer, frozenset({tp}))) == {tp: begins_at}
-    assert ("no longer begin at offset 0" in caplog.text) == (begins_at > 0)
 
 
 def test_highest_acknowledged_offset_is_committed_once() -> None:

@@ -1,0 +1,195 @@
+"""The state of owned partitions: restored when they come, checkpointed while they stay.
+
+Order is everything here. A checkpoint begins after the outputs of all that it holds are safe; its
+records are safe before the record that seals it is written; and only then may sources be
+acknowledged, and replaced records be taken back.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+
+import structlog
+
+from connectors.state import StateTopic
+from streams.config import CheckpointPolicy
+from streams.errors import StateUnknown
+from streams.pipeline import PartitionPipeline
+from streams.recovery import recover
+from streams.state_log import StateLog, StateRecord, fence_key
+
+log = structlog.get_logger(__name__)
+
+SUBJECTS_AT_ONCE = 16
+"""Subjects that are written, or restored, before other tasks run."""
+
+TELL_EVERY_S = 5.0
+"""How often a long restore says how far it is (s)."""
+
+NewPipeline = Callable[[int, int], PartitionPipeline]
+"""Makes the pipeline of a partition number as it is at the start of the logs, for an epoch."""
+
+Clock = Callable[[], float]
+
+
+class Keeping:
+    """The checkpoints of one owned partition number.
+
+    Parameters
+    ----------
+    topic
+        Where records go.
+    pipeline
+        Whose state it is.
+    policy
+        How often.
+    clock
+        Seconds of any steady clock.
+    """
+
+    def __init__(
+        self,
+        topic: StateTopic,
+        pipeline: PartitionPipeline,
+        policy: CheckpointPolicy,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._topic = topic
+        self._pipeline = pipeline
+        self._policy = policy
+        self._clock = clock
+        self._begun = self._sealed_at = clock()
+        self._messages = 0
+        self._is_running = False
+        rounds = max(1.0, policy.compaction_lag_s / 2.0 / policy.interval_s)
+        self._rewrite = math.ceil(pipeline.checkpoints.foreign_count / rounds)
+        self.written_bytes = 0
+
+    def count(self, messages: int) -> None:
+        """Take note of messages that have become part of the state."""
+        self._messages += messages
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything has become part of the state since the last checkpoint began."""
+        return self._messages > 0
+
+    @property
+    def age_s(self) -> float:
+        """How old the last sealed checkpoint is (s); counted from the restore before the first."""
+        return self._clock() - self._sealed_at
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a checkpoint should begin now."""
+        if self._is_running:
+            return False
+        age_s = self._clock() - self._begun
+        return age_s >= self._policy.interval_s or self._messages >= self._policy.messages
+
+    def begin(self) -> None:
+        """Begin a checkpoint of the state as it is; all outputs of it must be safe."""
+        self._begun = self._clock()
+        self._messages = 0
+        self._is_running = True
+        self._pipeline.checkpoints.begin(self._pipeline.head(), self._rewrite)
+
+    async def finish(self) -> None:
+        """Write the checkpoint that has begun, bit by bit, and seal it.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If the broker does not take it.
+        """
+        checkpoints = self._pipeline.checkpoints
+        while not checkpoints.is_complete:
+            await self._write(checkpoints.take(SUBJECTS_AT_ONCE))
+            await asyncio.sleep(0)
+        await self._write(checkpoints.take(0))
+        await self._write([checkpoints.seal()])
+        self._sealed_at = self._clock()
+        await self._write(checkpoints.committed())
+        self._is_running = False
+
+    async def _write(self, records: list[StateRecord]) -> None:
+        pairs = [(record.key, record.value) for record in records]
+        self.written_bytes += await self._topic.write(self._pipeline.partition, pairs)
+
+
+class Custody:
+    """Restores partitions from the state topic, and makes what keeps them.
+
+    Parameters
+    ----------
+    topic
+        The state topic.
+    new_pipeline
+        Makes a partition's pipeline.
+    policy
+        How often state is written.
+    """
+
+    def __init__(
+        self, topic: StateTopic, new_pipeline: NewPipeline, policy: CheckpointPolicy
+    ) -> None:
+        self._topic = topic
+        self._new_pipeline = new_pipeline
+        self._policy = policy
+
+    async def restore(self, partition: int) -> PartitionPipeline:
+        """Become the owner of a partition number and bring its state back.
+
+        Raises
+        ------
+        StateUnknown
+            When the state is of another release, or its own record is damaged.
+        BrokerUnavailable
+            If the broker does not answer.
+        """
+        began = time.monotonic()
+        epoch = await self._topic.fence(partition, fence_key)
+        state = StateLog()
+        read = 0
+        async for entries in self._topic.read(partition, epoch):
+            for entry in entries:
+                state.read(*entry)
+            read += len(entries)
+        pipeline = self._new_pipeline(partition, epoch)
+        subjects = await self._recover(pipeline, state)
+        log.info(
+            "state restored",
+            partition=partition,
+            subjects=subjects,
+            records=read,
+            seconds=round(time.monotonic() - began, 1),
+        )
+        return pipeline
+
+    def keeping(self, pipeline: PartitionPipeline) -> Keeping:
+        """What checkpoints a partition from now on."""
+        return Keeping(self._topic, pipeline, self._policy)
+
+    async def _recover(self, pipeline: PartitionPipeline, state: StateLog) -> int:
+        told = time.monotonic()
+        subjects = 0
+        try:
+            for restored in recover(pipeline, state):
+                subjects += 1
+                if restored.fault is not None:
+                    log.error(
+                        "the state of a subject is damaged: it is quarantined",
+                        partition=pipeline.partition,
+                        fault=restored.fault,
+                    )
+                if subjects % SUBJECTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                if time.monotonic() - told > TELL_EVERY_S:
+                    told = time.monotonic()
+                    log.info("restoring", partition=pipeline.partition, subjects=subjects)
+        except ValueError as error:
+            raise StateUnknown(
+                f"the state of partition {pipeline.partition} cannot be read: {error}"
+            ) from error
+        return subjects

@@ -1,0 +1,249 @@
+"""The agent ``process``, the only stateful one: fetch, call the pure step, produce, checkpoint.
+
+No arithmetic. Partitions come with the state of their last checkpoint, and reading goes on where
+that ends; so the offsets that the group commits only tell others how far it has come.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import faust
+import structlog
+from faust.types import TP
+
+from connectors.outbox import Outbox
+from connectors.outputs import output_message
+from streams.agents import Event, Stream
+from streams.custody import Custody, Keeping
+from streams.events import Operation, Output
+from streams.pipeline import PartitionPipeline
+from streams.transport import Batch, BatchConsumer, OffsetGap, Record
+
+# Outputs are sent, and other tasks run, after so many messages at the latest.
+SLICE_MESSAGES = 2_000
+
+log = structlog.get_logger(__name__)
+
+
+class Owned:
+    """What this worker holds of one partition number, for as long as it owns it."""
+
+    def __init__(self, pipeline: PartitionPipeline, keeping: Keeping) -> None:
+        self.pipeline = pipeline
+        self.keeping = keeping
+        self.paused: frozenset[str] = frozenset()
+        self.checkpoint: asyncio.Task[None] | None = None
+        self.next_offsets: dict[str, int] = {}
+        self._waiting: dict[str, deque[tuple[int, Event]]] = {}
+
+    def unread(self, batch: Batch) -> Sequence[Record]:
+        """The records of a batch that the state does not hold yet.
+
+        Raises
+        ------
+        OffsetGap
+            If the batch does not continue what was read before.
+        """
+        expected = self.next_offsets.get(batch.topic, batch.first_offset)
+        # What is missing before a first batch after a seek was never on the broker: where reading
+        # starts was held against the beginning of the log.
+        if batch.first_offset > expected and not batch.restarted:
+            raise OffsetGap(
+                f"{batch.topic}[{batch.partition}]: expected offset {expected}, got a batch from "
+                f"{batch.first_offset}"
+            )
+        self.next_offsets[batch.topic] = max(expected, batch.next_offset)
+        if batch.first_offset >= expected:
+            return batch.records
+        return [record for record in batch.records if record.offset >= expected]
+
+    def add(self, topic: str, event: Event) -> None:
+        """Keep an event until a checkpoint holds all of its batch."""
+        offset = event.message.offset
+        # Its records are processed or held by the pipeline: the rest need not stay in memory.
+        event.value = event.message.value = None
+        self._waiting.setdefault(topic, deque()).append((offset, event))
+
+    def take_safe(self) -> Iterator[Event]:
+        """Events whose batch is wholly part of the state, in order; they are given once."""
+        for topic, events in self._waiting.items():
+            safe_offset = self.pipeline.safe_offset(topic)
+            while events and safe_offset is not None and events[0][0] < safe_offset:
+                yield events.popleft()[1]
+
+
+class Processor:
+    """The agent over all ingest topics: one pure pipeline for each partition number.
+
+    Parameters
+    ----------
+    app
+        The app whose ingest topics it reads.
+    custody
+        Restores partitions, and makes what checkpoints them.
+    outbox
+        Where outputs go; they are safe there before a checkpoint that rests on them begins.
+    code_version
+        Goes into the headers of dead letters.
+    """
+
+    def __init__(
+        self, app: faust.App, custody: Custody, *, outbox: Outbox, code_version: str
+    ) -> None:
+        self._app = app
+        self._custody = custody
+        self._outbox = outbox
+        self._code_version = code_version
+        self._generation: int | None = None
+        self._partitions: dict[int, Owned] = {}
+        self._busy = asyncio.Lock()
+        self._is_leaving = False
+        self.assigned: frozenset[TP] = frozenset()
+
+    async def run(self, stream: Stream) -> None:
+        """Process batches as they come, until cancelled."""
+        async for event in stream.noack().events():
+            async with self._busy:
+                await self._take(event)
+
+    async def start_offsets(
+        self, consumer: BatchConsumer, assigned: frozenset[TP]
+    ) -> dict[TP, int]:
+        """Restore what was assigned and say where its reading starts (a `ReadFrom`).
+
+        Raises
+        ------
+        OffsetGap
+            If a log no longer holds what has not been processed yet.
+        """
+        generation = self._app.consumer_generation_id
+        if generation != self._generation:
+            self._partitions.clear()
+            self._is_leaving = False
+            for number in sorted({tp.partition for tp in assigned}):
+                if self._app.consumer_generation_id != generation:
+                    break  # assigned anew meanwhile: a fence now could come after the next owner's
+                pipeline = await self._custody.restore(number)
+                self._partitions[number] = Owned(pipeline, self._custody.keeping(pipeline))
+            self._generation = generation
+        beginnings = await consumer.earliest_offsets(*assigned)
+        held = [tp for tp in assigned if tp.partition in self._partitions]
+        return {tp: self._start_offset(tp, beginnings[tp]) for tp in held}
+
+    def on_assigned(self, assigned: set[TP]) -> None:
+        """Note what this worker owns now."""
+        self.assigned = frozenset(assigned)
+        log.info("partitions assigned", partitions=sorted({tp.partition for tp in assigned}))
+
+    async def let_go(self) -> None:
+        """Finish the slice at hand, checkpoint everything and own nothing any more."""
+        self.assigned = frozenset()
+        self._is_leaving = True
+        async with self._busy:
+            owned, self._partitions = self._partitions, {}
+            for one in owned.values():
+                await _finish_running(one)
+                if one.keeping.has_changed:
+                    self._begin_checkpoint(one)
+                    await _finish_running(one)
+
+    def gauges(self, now: float) -> list[Operation]:
+        """How far each partition number is behind its logs and behind ``now`` (s UTC)."""
+        return [
+            Operation(
+                name="lag",
+                partition=partition,
+                time=now,
+                values={
+                    "checkpoint_age_s": owned.keeping.age_s,
+                    "clock_age_s": now - owned.pipeline.clock,
+                    "lag_messages": float(self._behind(partition, owned)),
+                },
+            )
+            for partition, owned in sorted(self._partitions.items())
+            if owned.pipeline.clock > -math.inf
+        ]
+
+    def _start_offset(self, tp: TP, beginning: int) -> int:
+        owned = self._partitions[tp.partition]
+        restored = owned.pipeline.safe_offset(tp.topic)
+        offset = owned.next_offsets.setdefault(
+            tp.topic, beginning if restored is None else restored
+        )
+        if restored is not None and beginning > offset:
+            raise OffsetGap(
+                f"{tp.topic}[{tp.partition}]: the state ends at offset {offset}, and the log "
+                f"begins at {beginning}: records were deleted before they were processed"
+            )
+        if restored is None and beginning > 0:
+            log.error(
+                "a log no longer begins at offset 0: results follow from what is left",
+                topic=tp.topic,
+                partition=tp.partition,
+            )
+        return offset
+
+    def _behind(self, partition: int, owned: Owned) -> int:
+        """Messages in the logs of a partition number that are not yet part of the state."""
+        count = 0
+        for tp in self.assigned:
+            offset = owned.pipeline.safe_offset(tp.topic) if tp.partition == partition else None
+            end = None if offset is None else self._app.consumer.highwater(tp)
+            if offset is not None and end is not None:
+                count += max(0, end - offset)
+        return count
+
+    async def _take(self, event: Event) -> None:
+        batch = cast(Batch, event.value)
+        owned = self._partitions.get(batch.partition)
+        is_stale = event.message.generation_id != self._app.consumer_generation_id
+        if owned is None or is_stale:
+            return
+        records = owned.unread(batch)
+        for start in range(0, len(records), SLICE_MESSAGES):
+            some = records[start : start + SLICE_MESSAGES]
+            await self._send(batch.partition, owned.pipeline.process(batch.topic, some))
+            owned.keeping.count(len(some))
+            if owned.keeping.is_due:
+                self._begin_checkpoint(owned)
+            await asyncio.sleep(0)
+            if self._is_leaving:
+                return  # what is left of the batch is read again by whoever owns it next
+        owned.add(batch.topic, event)
+        self._throttle(batch.partition, owned)
+
+    async def _send(self, partition: int, outputs: Sequence[Output]) -> None:
+        await self._outbox.send(
+            output_message(output, partition, self._code_version) for output in outputs
+        )
+
+    def _begin_checkpoint(self, owned: Owned) -> None:
+        """Begin a checkpoint here, where all outputs of the state are safe, and go on."""
+        if owned.checkpoint is not None:
+            owned.checkpoint.result()  # an error of the one before stops the worker
+        owned.keeping.begin()
+        owned.checkpoint = asyncio.ensure_future(_finish(owned, list(owned.take_safe())))
+
+    def _throttle(self, partition: int, owned: Owned) -> None:
+        """Pause the topics that must wait, so that what they hold in memory stays bounded."""
+        blocked = owned.pipeline.blocked
+        if blocked == owned.paused:
+            return
+        consumer = self._app.consumer
+        consumer.pause_partitions({TP(topic, partition) for topic in blocked - owned.paused})
+        consumer.resume_partitions({TP(topic, partition) for topic in owned.paused - blocked})
+        owned.paused = blocked
+
+
+async def _finish(owned: Owned, events: Sequence[Event]) -> None:
+    await owned.keeping.finish()
+    for event in events:
+        event.ack()
+
+
+async def _finish_running(owned: Owned) -> None:
+    if owned.checkpoint is not None:
+        await owned.checkpoint

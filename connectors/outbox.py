@@ -2,12 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+import stamina
+import structlog
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it has no py.typed
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it has no py.typed
+from aiokafka.errors import (  # type: ignore[import-untyped]  # it has no py.typed
+    KafkaError,
+    KafkaTimeoutError,
+)
 
 from connectors.outputs import OutboundMessage
 from streams.errors import BrokerUnavailable
@@ -18,12 +24,27 @@ BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 30_000
 STOP_TIMEOUT_S = 1.5
 
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
 
 class Outbox:
-    """A producer that packs many messages into few requests; used as ``async with``."""
+    """A producer that packs many messages into few requests; used as ``async with``.
 
-    def __init__(self, address: str) -> None:
+    Parameters
+    ----------
+    address
+        The broker.
+    waits
+        Whether to wait for a broker that has gone for as long as it takes; else an error says so
+        after half a minute.
+    """
+
+    def __init__(self, address: str, *, waits: bool = False) -> None:
         self._address = address
+        self._waits = waits
+        self._is_waiting = False
         self._producer: Any = None
 
     async def __aenter__(self) -> Self:
@@ -63,7 +84,7 @@ class Outbox:
     async def send(self, messages: Iterable[OutboundMessage]) -> None:
         """Send messages and return when the broker has acknowledged all of them.
 
-        The order within a topic-partition is kept.
+        The order within a topic-partition is kept; after an outage some may be there twice.
 
         Raises
         ------
@@ -73,17 +94,14 @@ class Outbox:
         lanes: dict[tuple[str, int], list[OutboundMessage]] = {}
         for message in messages:
             lanes.setdefault((message.topic, message.partition), []).append(message)
-        if not lanes:
-            return
-        try:
+        if lanes:
             # Each topic-partition waits for its own batches only.
             await asyncio.gather(
-                *(self._send_lane(topic, number, lane) for (topic, number), lane in lanes.items())
+                *(
+                    self._persist(partial(self._send_lane, topic, number, lane))
+                    for (topic, number), lane in lanes.items()
+                )
             )
-        except (KafkaError, OSError) as error:
-            raise BrokerUnavailable(
-                f"the broker at {self._address} did not take messages: {error}"
-            ) from error
 
     async def append(self, message: OutboundMessage) -> int:
         """Send one message and give its offset, once the broker has acknowledged it.
@@ -93,15 +111,47 @@ class Outbox:
         BrokerUnavailable
             If the broker does not take it in time; it may have arrived.
         """
-        try:
-            metadata = await self._producer.send_and_wait(
-                message.topic, message.value, key=message.key, partition=message.partition
+        metadata = await self._persist(
+            partial(
+                self._producer.send_and_wait,
+                message.topic,
+                message.value,
+                key=message.key,
+                partition=message.partition,
             )
+        )
+        return int(metadata.offset)
+
+    async def _persist(self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send until the broker has it, or for as long as this outbox is to wait."""
+        retries = stamina.retry_context(
+            on=self._waits_for, attempts=None, timeout=None, wait_initial=0.2, wait_max=5.0
+        )
+        sent: T
+        try:
+            async for attempt in retries:
+                with attempt:
+                    sent = await send()
         except (KafkaError, OSError) as error:
             raise BrokerUnavailable(
-                f"the broker at {self._address} did not take a message: {error}"
+                f"the broker at {self._address} did not take messages: {error}"
             ) from error
-        return int(metadata.offset)
+        if self._is_waiting:
+            self._is_waiting = False
+            log.info("the broker takes messages again")
+        return sent
+
+    def _waits_for(self, error: Exception) -> bool:
+        """Whether to send again, since the error may pass; say so once."""
+        may_pass = isinstance(error, OSError | KafkaTimeoutError) or (
+            isinstance(error, KafkaError) and error.retriable
+        )
+        if not (self._waits and may_pass):
+            return False
+        if not self._is_waiting:
+            self._is_waiting = True
+            log.warning("waiting for the broker, which takes no messages")
+        return True
 
     async def _send_lane(self, topic: str, partition: int, lane: list[OutboundMessage]) -> None:
         acknowledgements = []

@@ -134,7 +134,7 @@ class Worker:
                 _write_results(app, self._sink, failure)
                 apps.append(app)
             if Part.PROCESS in self._parts:
-                outbox = await stack.enter_async_context(Outbox(self._settings.broker))
+                outbox = await stack.enter_async_context(Outbox(self._settings.broker, waits=True))
                 app = new_app(PROCESS_GROUP, self._settings, Path(folder))
                 topic = StateTopic(self._settings.broker, outbox)
                 custody = Custody(topic, new_pipeline, self._settings.checkpoint_policy())

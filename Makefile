@@ -52,6 +52,7 @@ bench: $(DEV) ## run the benchmarks, write bench/results.json
 contract: $(DEV) ## write the event contract in docs/ anew from the structs
 	$(BIN)/wakeline schema --write docs/asyncapi.json
 	$(BIN)/wakeline schema --write docs/EVENTS.md
+	$(BIN)/wakeline schema --write docs/RESULTS.md
 
 grafana: $(DEV) ## write the dashboards and provisioning of Grafana anew
 	$(BIN)/python -m grafana.definitions

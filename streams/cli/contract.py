@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from connectors.influx.catalogue import BEGIN_TABLES, with_current_results
 from streams.contract import contract_json, with_current_tables
 from streams.errors import BadInput
 
@@ -40,8 +41,9 @@ def _bring_up_to_date(path: Path) -> None:
     if path.suffix != ".md":
         path.write_text(contract_json(), encoding="utf-8")
         return
+    text = path.read_text(encoding="utf-8")
     try:
-        page = with_current_tables(path.read_text(encoding="utf-8"))
+        page = with_current_results(text) if BEGIN_TABLES in text else with_current_tables(text)
     except ValueError as error:
         raise BadInput(f"cannot bring {path} up to date: {error}") from error
     path.write_text(page, encoding="utf-8")

@@ -58,12 +58,7 @@ def demo(
 async def stream(found: "RecordingSummary", results: Path, stop: asyncio.Event) -> None:
     """Publish the recording into a fresh broker and work until all that follows is stored."""
     from connectors.broker import EmbeddedBroker
-    from connectors.kafka import ensure_topics
-    from connectors.outbox import Outbox
-    from connectors.publisher import publish
-    from connectors.recordings import read_recordings
     from connectors.sqlite import SqliteResults
-    from streams.app import Worker
     from streams.settings import Settings
 
     async with EmbeddedBroker() as broker:
@@ -73,20 +68,33 @@ async def stream(found: "RecordingSummary", results: Path, stop: asyncio.Event) 
             ticks="recorded",
             session_timeout_s=SESSION_TIMEOUT_S,
         )
-        await ensure_topics(broker.address, found.partitions)
-        async with Outbox(broker.address) as outbox:
-            with progress("publishing", found.messages) as advance:
-                await publish(read_recordings(found.paths), outbox, on_progress=advance)
-        sink = _Watched(SqliteResults(results))
-        worker = Worker(settings, sink)
-        working = asyncio.ensure_future(worker.run())
-        stopping = asyncio.ensure_future(stop.wait())
-        storing = asyncio.ensure_future(_all_stored(sink, found, settings))
-        await asyncio.wait([working, stopping, storing], return_when=asyncio.FIRST_COMPLETED)
-        worker.stop()
-        storing.cancel()
-        stopping.cancel()
-        await working
+        await work_through(found, settings, SqliteResults(results), stop)
+
+
+async def work_through(
+    found: "RecordingSummary", settings: "Settings", sink: "ResultSink", stop: asyncio.Event
+) -> None:
+    """Publish a recording into new topics and work until all that follows is in the sink."""
+    from connectors.kafka import ensure_topics
+    from connectors.outbox import Outbox
+    from connectors.publisher import publish
+    from connectors.recordings import read_recordings
+    from streams.app import Worker
+
+    await ensure_topics(settings.broker, found.partitions)
+    async with Outbox(settings.broker) as outbox:
+        with progress("publishing", found.messages) as advance:
+            await publish(read_recordings(found.paths), outbox, on_progress=advance)
+    watched = _Watched(sink)
+    worker = Worker(settings, watched)
+    working = asyncio.ensure_future(worker.run())
+    stopping = asyncio.ensure_future(stop.wait())
+    storing = asyncio.ensure_future(_all_stored(watched, found, settings))
+    await asyncio.wait([working, stopping, storing], return_when=asyncio.FIRST_COMPLETED)
+    worker.stop()
+    storing.cancel()
+    stopping.cancel()
+    await working
 
 
 async def _all_stored(sink: "_Watched", found: "RecordingSummary", settings: "Settings") -> None:

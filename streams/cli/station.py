@@ -11,9 +11,9 @@ from connectors.outbox import Outbox
 from connectors.publisher import publish
 from connectors.recorder import Place, Span, record
 from connectors.recordings import RecordingMessage, inspect_recordings
-from connectors.sqlite import SqliteResults
 from streams.app import Worker
 from streams.cli.running import until
+from streams.cli.sinks import results_sink
 from streams.errors import BrokerMismatch
 from streams.events import INGEST_TOPICS
 from streams.settings import Settings
@@ -81,7 +81,8 @@ class Station:
             offsets = await self._restore(journal, broker.address)
             with journal.new_segment() as segment:
                 keeper = Keeper(segment, offsets)
-                self._say(f"Broker at {broker.address}; journal and results in {folder}.")
+                place = settings.influx_url or settings.results
+                self._say(f"Broker at {broker.address}; journal in {folder}, results in {place}.")
                 self._say(WARNING)
                 await self._keep_and_work(settings, keeper, stop)
 
@@ -114,7 +115,7 @@ class Station:
     async def _keep_and_work(self, settings: Settings, keeper: Keeper, stop: asyncio.Event) -> None:
         keeping_ends = asyncio.Event()
         keeping = asyncio.ensure_future(self._keep(settings.broker, keeper, Span(keeping_ends)))
-        worker = Worker(settings, SqliteResults(settings.results))
+        worker = Worker(settings, results_sink(settings))
         working = asyncio.ensure_future(until(stop, worker.run()))
         try:
             await asyncio.wait([keeping, working], return_when=asyncio.FIRST_COMPLETED)

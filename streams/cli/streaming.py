@@ -25,7 +25,8 @@ SiteOption = Annotated[
     Path | None, typer.Option("--site-config", help="TOML file with the site's configuration.")
 ]
 ResultsOption = Annotated[
-    Path | None, typer.Option("--results", help="SQLite file that takes the results.")
+    Path | None,
+    typer.Option("--results", help="SQLite file that takes the results, in place of InfluxDB."),
 ]
 TicksOption = Annotated[
     str | None,
@@ -74,13 +75,15 @@ def worker(
         partitions=partitions,
         site_config=site_config,
     )
-    from connectors.sqlite import SqliteResults
+    if results is not None:
+        settings = settings.model_copy(update={"influx_url": None})
     from streams.app import Part, Worker
+    from streams.cli.sinks import results_sink
 
     parts = frozenset(Part) if only is None else frozenset({Part(only)})
 
     async def run(stop: asyncio.Event) -> None:
-        sink = SqliteResults(settings.results) if Part.RESULTS in parts else None
+        sink = results_sink(settings) if Part.RESULTS in parts else None
         await until(stop, Worker(settings, sink, parts=parts).run())
 
     run_until_signal(run)

@@ -61,6 +61,7 @@ class FakeSink:
 
     def __init__(self, app: FakeApp, failures: int) -> None:
         self.outputs: list[Output] = []
+        self.forgotten = 0
         self._app = app
         self._failures = failures
 
@@ -72,7 +73,7 @@ class FakeSink:
         self._app.happened.append("stored")
 
     def forget(self) -> None:
-        pass
+        self.forgotten += 1
 
     async def close(self) -> None:
         pass
@@ -119,3 +120,15 @@ def test_results_of_a_revoked_partition_are_stored_but_not_acknowledged() -> Non
     writer._sink = Revoking(app, failures=0)
     run(writer.run(stream_of(app.event(result_batch()))))
     assert app.happened == ["stored"]
+
+
+def test_sink_trusts_nothing_it_remembers_after_a_new_assignment() -> None:
+    app = FakeApp()
+    sink = FakeSink(app, failures=0)
+    writer = ResultsWriter(cast(faust.App, app), sink)
+    run(writer.run(stream_of(app.event(result_batch()))))
+    assert sink.forgotten == 1
+    writer.on_revoked(set())
+    app.consumer_generation_id = 2
+    run(writer.run(stream_of(app.event(result_batch()))))
+    assert sink.forgotten == 2

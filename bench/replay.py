@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from bench.recording import dense
 from bench.results import Goal, Progress, Result
+from connectors.base import Refuse
 from connectors.recordings import RecordingMessage
 from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
@@ -37,6 +38,13 @@ class Discarded:
     async def write(self, outputs: Sequence[Output]) -> None:
         """Count ``outputs``."""
         self.count += len(outputs)
+
+    def refuse_to(self, refuse: Refuse) -> None:
+        """Refuse nothing."""
+
+    def figures(self) -> dict[str, float]:
+        """Count nothing else."""
+        return {}
 
     def forget(self) -> None:
         """Remember nothing in the first place."""

@@ -1,9 +1,12 @@
 """What every sink of results promises, whatever stores them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from streams.events import Output
+from streams.events import DeadLetter, Output
+
+Refuse = Callable[[Sequence[DeadLetter]], Awaitable[None]]
+"""Takes what a store refuses for good, and returns once it is safe."""
 
 
 class ResultSink(Protocol):
@@ -29,6 +32,12 @@ class ResultSink(Protocol):
 
     def forget(self) -> None:
         """Trust nothing that is remembered of what is stored: somebody else may have written."""
+
+    def refuse_to(self, refuse: Refuse) -> None:
+        """Say where outputs go that the store refuses for good; all others are stored."""
+
+    def figures(self) -> dict[str, float]:
+        """Counters since the start that tell how well the store is reached, by name."""
 
     async def close(self) -> None:
         """Release what the sink holds; writing afterwards is an error of the caller."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from connectors.base import Refuse
 from connectors.run_files import open_for_writing, replace_run
 from streams.errors import SinkUnavailable
 from streams.events import (
@@ -28,8 +29,8 @@ from streams.events import (
     WindowKind,
 )
 
-LAG = "lag"
-"""Name of the operation that says how far a worker is behind; of passing worth, so not kept."""
+GAUGES = frozenset({"lag", "sink"})
+"""Names of operations that say how a worker does; of passing worth, so not kept."""
 
 CLOCK = "clock"
 """Name of the operation whose ``time`` is the minimum clock of a partition (s UTC)."""
@@ -144,6 +145,13 @@ class SqliteResults:
         """
         await asyncio.to_thread(self._write, outputs)
 
+    def refuse_to(self, refuse: Refuse) -> None:
+        """Nothing is ever refused here."""
+
+    def figures(self) -> dict[str, float]:
+        """A file is there or it is not: nothing is counted."""
+        return {}
+
     def forget(self) -> None:
         """Do nothing: all that is known is in the file."""
 
@@ -224,7 +232,7 @@ def _by_table(outputs: Sequence[Output], encoder: msgspec.json.Encoder) -> _Tabl
                 tables.alerts.append(_alert(output, encode(output)))
             case Operation(name=name) if name == CLOCK:
                 tables.clocks.append((output.partition, output.time))
-            case Operation(name=name) if name != LAG:
+            case Operation(name=name) if name not in GAUGES:
                 tables.operations.append(_operation(output, encode(output)))
             case DeadLetter():
                 tables.dead_letters.append(_dead_letter(output))

@@ -48,11 +48,12 @@ class RowContext(Struct, frozen=True, kw_only=True):
 class Episode(Struct, kw_only=True):
     """A stretch of rows that one alert speaks of; times in s UTC.
 
-    ``start``, ``end`` and ``local_date`` are the first row's. ``last_end`` is the end of the last
-    row that supported it, ``rows`` their number, ``quiet`` the valid rows since then.
+    ``window``, ``start``, ``end`` and ``local_date`` are the first row's. ``last_end`` is the end
+    of the last row that supported it, ``rows`` their number, ``quiet`` the valid rows since then.
     """
 
     alert_id: str
+    window: WindowKind
     start: float
     end: float
     local_date: dt.date
@@ -140,6 +141,7 @@ def episode_of(row: FeatureRow, finding: Finding) -> Episode:
         alert_id=alert_id(
             row.user_id, finding.kind, rule=finding.rule, window=row.window.value, anchor=anchor
         ),
+        window=row.window,
         start=row.start,
         end=row.end,
         local_date=row.local_date,
@@ -164,7 +166,7 @@ def alert_of(row: FeatureRow, episode: Episode, finding: Finding, context: RowCo
         opened_at=episode.end,
         detected_at=context.detected_at,
         settled=row.settled,
-        window=row.window,
+        window=episode.window,
         start=episode.start,
         end=episode.end,
         local_date=episode.local_date,

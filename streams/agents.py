@@ -1,6 +1,7 @@
 """The agent ``results``, which brings outputs into a sink, and what both agents share."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
@@ -12,8 +13,11 @@ from faust.types import TP
 from connectors.base import ResultSink
 from connectors.outputs import output_of
 from streams.errors import BadInput, SinkUnavailable
-from streams.events import Output
+from streams.events import Operation, Output
 from streams.transport import Batch, Continuity
+
+GAUGE_INTERVAL_S = 15.0
+"""How often it is said how the sink does (s)."""
 
 log = structlog.get_logger(__name__)
 
@@ -24,11 +28,16 @@ Stream = faust.Stream[Any]
 class ResultsWriter:
     """The agent over the output topics: decodes them and writes them into a sink."""
 
-    def __init__(self, app: faust.App, sink: ResultSink) -> None:
+    def __init__(
+        self, app: faust.App, sink: ResultSink, clock: Callable[[], float] = time.time
+    ) -> None:
         self._app = app
         self._sink = sink
+        self._clock = clock
+        self._told_at = clock()
         self._generation: int | None = None
         self._continuity = Continuity()
+        self._behind: dict[int, dict[str, int]] = {}
 
     def on_revoked(self, _: set[TP]) -> None:
         """Acknowledge nothing more of what was read under this assignment."""
@@ -42,11 +51,33 @@ class ResultsWriter:
                 self._generation = generation
                 self._continuity = Continuity()
                 self._sink.forget()
+                self._behind.clear()
             batch = cast(Batch, event.value)
             self._continuity.check(batch)
-            await self._write(outputs_of(batch))
+            await self._write([*outputs_of(batch), *self._gauges(batch)])
             if self._generation == generation:
                 event.ack()
+
+    def _gauges(self, batch: Batch) -> list[Operation]:
+        """How far behind the sink is, said with a batch now and then."""
+        highwater: Callable[[TP], int | None] = self._app.consumer.highwater
+        end = highwater(TP(batch.topic, batch.partition))
+        behind = self._behind.setdefault(batch.partition, {})
+        behind[batch.topic] = 0 if end is None else max(0, end - batch.next_offset)
+        now = self._clock()
+        if now - self._told_at < GAUGE_INTERVAL_S:
+            return []
+        self._told_at = now
+        figures = self._sink.figures()
+        return [
+            Operation(
+                name="sink",
+                partition=partition,
+                time=now,
+                values={**figures, "lag_messages": float(sum(topics.values()))},
+            )
+            for partition, topics in sorted(self._behind.items())
+        ]
 
     async def _write(self, outputs: Sequence[Output]) -> None:
         retries = stamina.retry_context(

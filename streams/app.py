@@ -7,7 +7,7 @@ anew without processing anew. Faust's web server and its command line are not us
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from functools import partial
@@ -30,6 +30,7 @@ from streams.agents import ResultsWriter, Stream, run_guarded
 from streams.config import PipelineConfig
 from streams.custody import Custody, NewPipeline
 from streams.errors import BrokerUnavailable
+from streams.events import DeadLetter
 from streams.partitioning import partition_of
 from streams.pipeline import PartitionPipeline
 from streams.processing import Processor
@@ -129,12 +130,13 @@ class Worker:
             apps: list[faust.App] = []
             tasks: list[Coroutine[Any, Any, None]] = []
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wakeline-"))
+            outbox = await stack.enter_async_context(Outbox(self._settings.broker, waits=True))
             if Part.RESULTS in self._parts and self._sink is not None:
+                self._sink.refuse_to(partial(_send_refused, outbox, config.partitions))
                 app = new_app(RESULTS_GROUP, self._settings, Path(folder))
                 _write_results(app, self._sink, failure)
                 apps.append(app)
             if Part.PROCESS in self._parts:
-                outbox = await stack.enter_async_context(Outbox(self._settings.broker, waits=True))
                 app = new_app(PROCESS_GROUP, self._settings, Path(folder))
                 topic = StateTopic(self._settings.broker, outbox)
                 custody = Custody(topic, new_pipeline, self._settings.checkpoint_policy())
@@ -271,6 +273,16 @@ async def _tell_lag(processor: Processor, outbox: Outbox, clock: Clock) -> None:
         await asyncio.sleep(LAG_INTERVAL_S)
         gauges = processor.gauges(clock())
         await outbox.send(output_message(gauge, gauge.partition, "") for gauge in gauges)
+
+
+async def _send_refused(outbox: Outbox, partitions: int, letters: Sequence[DeadLetter]) -> None:
+    """Send what a sink refuses to the dead letters, into the partition of its subject."""
+    await outbox.send(
+        output_message(
+            letter, partition_of((letter.key or b"").decode(), partitions), _code_version()
+        )
+        for letter in letters
+    )
 
 
 async def _nothing() -> None:

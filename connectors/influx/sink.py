@@ -6,8 +6,6 @@ import re
 import time
 from collections.abc import (
     AsyncIterator,
-    Awaitable,
-    Callable,
     Coroutine,
     Iterable,
     Iterator,
@@ -18,6 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from connectors.base import Refuse
 from connectors.influx.client import (
     BATCH_LINES,
     Access,
@@ -52,9 +51,6 @@ NOWHERE = -1
 """Partition and offset of a dead letter of a sink, which knows neither."""
 
 log = structlog.get_logger(__name__)
-
-Refuse = Callable[[Sequence[DeadLetter]], Awaitable[None]]
-"""Takes what InfluxDB refuses for good, and returns once it is safe."""
 
 
 class Refused(NamedTuple):
@@ -96,6 +92,13 @@ class InfluxResults:
     def refuse_to(self, refuse: Refuse) -> None:
         """Say where outputs go that InfluxDB refuses for good."""
         self._refuse = refuse
+
+    def figures(self) -> dict[str, float]:
+        """How often a request was tried again, and how many lines were refused."""
+        return {
+            "refused_count": float(self.counts.refused),
+            "retry_count": float(self.counts.retries),
+        }
 
     def forget(self) -> None:
         """Forget what is stored, since somebody else may have written; it is read when needed."""

@@ -11,7 +11,7 @@ from streams.cli.progress import progress
 from streams.cli.running import run_until_signal
 
 if TYPE_CHECKING:
-    from connectors.base import ResultSink
+    from connectors.base import Refuse, ResultSink
     from connectors.recordings import RecordingSummary
     from streams.events import Alert, Output
     from streams.settings import Settings
@@ -162,6 +162,14 @@ class _Watched:
             if isinstance(output, Operation) and output.name == "clock":
                 self._clocks[output.partition] = output.time
         self._grew.set()
+
+    def refuse_to(self, refuse: "Refuse") -> None:
+        """Say where refused outputs go."""
+        self._sink.refuse_to(refuse)
+
+    def figures(self) -> dict[str, float]:
+        """Counters of the sink."""
+        return self._sink.figures()
 
     def forget(self) -> None:
         """Forget what is stored."""

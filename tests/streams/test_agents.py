@@ -12,6 +12,7 @@ import faust
 import pytest
 import stamina
 
+from connectors.base import Refuse
 from connectors.outputs import output_message
 from streams.agents import ResultsWriter, Stream, run_guarded
 from streams.errors import SinkUnavailable
@@ -25,6 +26,7 @@ class FakeApp:
 
     def __init__(self) -> None:
         self.consumer_generation_id = 1
+        self.consumer = SimpleNamespace(highwater=lambda _: 100)
         self.happened: list[str] = []
 
     def event(self, batch: Batch) -> Any:
@@ -72,6 +74,12 @@ class FakeSink:
         self.outputs.extend(outputs)
         self._app.happened.append("stored")
 
+    def refuse_to(self, refuse: Refuse) -> None:
+        pass
+
+    def figures(self) -> dict[str, float]:
+        return {}
+
     def forget(self) -> None:
         self.forgotten += 1
 
@@ -106,6 +114,19 @@ def test_results_wait_for_their_sink_and_are_acknowledged_when_stored() -> None:
         run(writer.run(stream_of(app.event(batch))))
     assert sink.outputs == [output, output]
     assert app.happened == ["stored", "ack operations[0]..4"]
+
+
+def test_how_far_behind_the_sink_is_is_said_now_and_then() -> None:
+    app = FakeApp()
+    sink = FakeSink(app, failures=0)
+    times = iter([0.0, 5.0, 20.0, 21.0])
+    writer = ResultsWriter(cast(faust.App, app), sink, clock=lambda: next(times))
+    batches = [result_batch(None), result_batch(None, None), result_batch(None)]
+    for batch in batches:
+        run(writer.run(stream_of(app.event(batch))))
+    (gauge,) = sink.outputs
+    assert isinstance(gauge, Operation)
+    assert (gauge.name, gauge.time, gauge.values) == ("sink", 20.0, {"lag_messages": 98.0})
 
 
 def test_results_of_a_revoked_partition_are_stored_but_not_acknowledged() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from connectors.base import Refuse
 from connectors.broker import EmbeddedBroker, free_port
 from detectors.cohort import load_cohort
 from streams.app import Part, Worker
@@ -68,6 +69,12 @@ class Kept:
 
     async def write(self, outputs: Sequence[Output]) -> None:
         self.outputs.extend(outputs)
+
+    def refuse_to(self, refuse: Refuse) -> None:
+        pass
+
+    def figures(self) -> dict[str, float]:
+        return {}
 
     def forget(self) -> None:
         pass

@@ -6,7 +6,6 @@ from typing import Any
 import influxdb_client
 import urllib3.exceptions
 from influxdb_client.client.exceptions import InfluxDBError
-from influxdb_client.service.write_service import WriteService
 
 from connectors.influx.client import Access
 from connectors.influx.lines import (
@@ -50,7 +49,7 @@ def missing_buckets(access: Access, sites: Iterable[str]) -> list[str]:
 def _takes(client: Any, access: Access, bucket: str) -> bool:  # noqa: ANN401 - not typed
     """Whether the token may write to a bucket: a write of no point is judged like any other."""
     try:
-        WriteService(client.api_client).post_write(access.org, bucket, body="")
+        _influx.WriteService(client.api_client).post_write(access.org, bucket, body="")
     except InfluxDBError as error:
         status = getattr(error.response, "status", None)
         message = str(error.message)

@@ -25,10 +25,13 @@ GONE_TIMEOUT_S = 10.0
 
 OWNER = """
 import asyncio
+import signal
 from connectors.broker import EmbeddedBroker
 from streams.cli.logs import configure_logs
 
 configure_logs()
+# Whoever runs the tests in the background has interrupts ignored, by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
     async with EmbeddedBroker() as broker:

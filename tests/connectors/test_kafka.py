@@ -6,6 +6,7 @@ from connectors.broker import EmbeddedBroker, free_port
 from connectors.kafka import (
     ALL_TOPICS,
     KEPT_TOPICS,
+    STATE_TOPIC,
     ensure_topics,
     partition_counts,
     require_partitions,
@@ -57,10 +58,17 @@ def test_missing_topics_are_named_with_the_command_that_creates_them() -> None:
 
 def test_history_that_a_rebuild_needs_is_kept_for_ever() -> None:
     assert {"subjects", "care-context", "alert-actions"} == KEPT_TOPICS
-    for topic in ALL_TOPICS:
+    for topic in {*ALL_TOPICS} - {STATE_TOPIC}:
         settings = topic_settings(topic)
         assert settings["cleanup.policy"] == "delete"
         assert (settings.get("retention.ms") == "-1") == (topic in KEPT_TOPICS)
+
+
+def test_state_is_compacted_and_left_alone_for_as_long_as_owners_may_need() -> None:
+    settings = topic_settings(STATE_TOPIC, compaction_lag_s=60.0)
+    assert settings["cleanup.policy"] == "compact"
+    assert settings["min.compaction.lag.ms"] == "60000"
+    assert settings["max.compaction.lag.ms"] == "120000"
 
 
 def test_absent_broker_is_one_clear_line_after_retries() -> None:

@@ -45,6 +45,8 @@ class ResultsWriter:
 
     async def run(self, stream: Stream) -> None:
         """Write batches as they come, and acknowledge what is durable, until cancelled."""
+        # A store that does not let us in shows now, not with the first result.
+        await self._write([])
         async for event in stream.noack().events():
             generation = self._app.consumer_generation_id
             if generation != self._generation:

@@ -27,6 +27,7 @@ from connectors.influx.client import (
 )
 from connectors.influx.decisions import Decisions, key_of, needs
 from connectors.influx.known import CellKey, Known
+from connectors.influx.lines import PIPELINE_BUCKET
 from connectors.influx.reading import (
     Question,
     Reading,
@@ -113,6 +114,9 @@ class InfluxResults:
     async def write(self, outputs: Sequence[Output]) -> None:
         """Store ``outputs``; see ``ResultSink``. While InfluxDB is away this waits.
 
+        The first write asks something in any case, so that one without outputs shows whether
+        InfluxDB takes the token.
+
         Raises
         ------
         BadInput
@@ -121,6 +125,7 @@ class InfluxResults:
         async with self._lock:
             if self._client is None:
                 self._client = InfluxClient(self._access, self.counts)
+                await self._client.query(PIPELINE_BUCKET, ["SHOW DATABASES"])
             try:
                 await self._store(self._client, outputs)
             except BaseException:

@@ -84,7 +84,7 @@ def test_wrong_token_and_organisation_stop_with_a_line_that_names_the_setting(
     empty_influx: InfluxServer,
 ) -> None:
     with pytest.raises(BadInput, match=r"refuses the token.*WAKELINE_INFLUX_TOKEN"):
-        Site(empty_influx, token="wrong").write([feature_row()])
+        Site(empty_influx, token="wrong").write([])
     other = Site(empty_influx)
     other.sink = InfluxResults(Change(access_to(empty_influx), org="nobody"))
     with pytest.raises(BadInput, match=r"'nobody'.*WAKELINE_INFLUX_ORG"):

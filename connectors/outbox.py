@@ -81,6 +81,11 @@ class Outbox:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._producer.stop(), STOP_TIMEOUT_S)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the broker does not take messages, and what is to be sent waits for it."""
+        return self._is_waiting
+
     async def send(self, messages: Iterable[OutboundMessage]) -> None:
         """Send messages and return when the broker has acknowledged all of them.
 

@@ -45,8 +45,7 @@ class StateTopic:
         BrokerUnavailable
             If the broker does not take it in time.
         """
-        key = key_of(uuid.uuid4().hex).encode()
-        return await self._outbox.append(OutboundMessage(STATE_TOPIC, partition, key, b""))
+        return await self.append(partition, key_of(uuid.uuid4().hex), b"")
 
     async def write(self, partition: int, records: Iterable[tuple[str, bytes | None]]) -> int:
         """Append records, wait until they are safe, and give how many bytes they hold.
@@ -62,8 +61,21 @@ class StateTopic:
         await self._outbox.send(messages)
         return sum(len(message.value or b"") for message in messages)
 
-    async def read(self, partition: int, until: int) -> AsyncIterator[list[LogEntry]]:
-        """Give a partition's log from its beginning up to and with offset ``until``.
+    async def append(self, partition: int, key: str, value: bytes) -> int:
+        """Append one record, wait until it is safe, and give its offset.
+
+        Raises
+        ------
+        BrokerUnavailable
+            If the broker does not take it in time.
+        """
+        message = OutboundMessage(STATE_TOPIC, partition, key.encode(), value)
+        return await self._outbox.append(message)
+
+    async def read(
+        self, partition: int, until: int, *, since: int = 0
+    ) -> AsyncIterator[list[LogEntry]]:
+        """Give what is left of a partition's log from offset ``since`` up to and with ``until``.
 
         Raises
         ------
@@ -79,7 +91,9 @@ class StateTopic:
         try:
             await consumer.start()
             consumer.assign([place])
-            await consumer.seek_to_beginning(place)
+            # Compaction may have taken the first record there was; reading goes on behind it.
+            beginnings = await consumer.beginning_offsets([place])
+            consumer.seek(place, max(since, beginnings[place]))
             reached = -1
             while reached < until:
                 fetched = await consumer.getmany(place, timeout_ms=_POLL_MS)

@@ -14,6 +14,7 @@ from connectors.base import ResultSink
 from connectors.outputs import output_of
 from streams.errors import BadInput, SinkUnavailable
 from streams.events import Operation, Output
+from streams.metrics import ResultFigures
 from streams.transport import Batch, Continuity
 
 GAUGE_INTERVAL_S = 15.0
@@ -38,10 +39,29 @@ class ResultsWriter:
         self._generation: int | None = None
         self._continuity = Continuity()
         self._behind: dict[int, dict[str, int]] = {}
+        self._assigned: frozenset[int] | None = None
+        self._writing_since: float | None = None
+        self._retries = 0
+        self._is_waiting = False
+
+    def on_assigned(self, assigned: set[TP]) -> None:
+        """Note what this worker stores now."""
+        self._assigned = frozenset(tp.partition for tp in assigned)
 
     def on_revoked(self, _: set[TP]) -> None:
         """Acknowledge nothing more of what was read under this assignment."""
         self._generation = None
+        self._assigned = None
+
+    def figures(self) -> ResultFigures:
+        """What is assigned, and how the sink does."""
+        since = self._writing_since
+        return ResultFigures(
+            assigned=self._assigned,
+            lag_messages={number: sum(lags.values()) for number, lags in self._behind.items()},
+            retries=self._retries + int(self._sink.figures().get("retry_count", 0)),
+            write_age_s=0.0 if since is None else time.monotonic() - since,
+        )
 
     async def run(self, stream: Stream) -> None:
         """Write batches as they come, and acknowledge what is durable, until cancelled."""
@@ -83,11 +103,26 @@ class ResultsWriter:
 
     async def _write(self, outputs: Sequence[Output]) -> None:
         retries = stamina.retry_context(
-            on=SinkUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=30.0
+            on=self._waits_for, attempts=None, timeout=None, wait_initial=0.1, wait_max=30.0
         )
+        self._writing_since = time.monotonic()
         async for attempt in retries:
             with attempt:
                 await self._sink.write(outputs)
+        self._writing_since = None
+        if self._is_waiting:
+            self._is_waiting = False
+            log.info("results are stored again")
+
+    def _waits_for(self, error: Exception) -> bool:
+        """Whether to write again, since the error may pass; say so once."""
+        if not isinstance(error, SinkUnavailable):
+            return False
+        self._retries += 1
+        if not self._is_waiting:
+            self._is_waiting = True
+            log.warning("waiting until results can be stored", reason=str(error))
+        return True
 
 
 def outputs_of(batch: Batch) -> list[Output]:

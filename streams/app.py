@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +30,8 @@ from streams.config import PipelineConfig
 from streams.custody import Custody, NewPipeline
 from streams.errors import BrokerUnavailable
 from streams.events import DeadLetter
+from streams.health import HealthPlace, HealthServer
+from streams.metrics import ProcessFigures, ResultFigures, WorkerFigures, code_version
 from streams.partitioning import partition_of
 from streams.pipeline import PartitionPipeline
 from streams.processing import Processor
@@ -97,6 +98,9 @@ class Worker:
         self._clock = clock
         self._stop = asyncio.Event()
         self._leave: Callable[[], Awaitable[None]] = _nothing
+        self._waits_for_broker: Callable[[], bool] = bool
+        self._tell_process: Callable[[], ProcessFigures] = _no_process
+        self._tell_results: Callable[[], ResultFigures] = _no_results
         self.ready = asyncio.Event()
 
     def stop(self) -> None:
@@ -113,8 +117,11 @@ class Worker:
         BrokerMismatch
             If its topics do not fit.
         """
+        place = HealthPlace(self._settings.health_host, self._settings.health_ports())
+        interval_s = self._settings.checkpoint_interval_s
         try:
-            await self._run()
+            async with HealthServer(self._figures, place, checkpoint_interval_s=interval_s):
+                await self._run()
         finally:
             if self._sink is not None:
                 await self._sink.close()
@@ -131,10 +138,11 @@ class Worker:
             tasks: list[Coroutine[Any, Any, None]] = []
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wakeline-"))
             outbox = await stack.enter_async_context(Outbox(self._settings.broker, waits=True))
+            self._waits_for_broker = lambda: outbox.is_waiting
             if Part.RESULTS in self._parts and self._sink is not None:
                 self._sink.refuse_to(partial(_send_refused, outbox, config.partitions))
                 app = new_app(RESULTS_GROUP, self._settings, Path(folder))
-                _write_results(app, self._sink, failure)
+                self._tell_results = _write_results(app, self._sink, failure).figures
                 apps.append(app)
             if Part.PROCESS in self._parts:
                 app = new_app(PROCESS_GROUP, self._settings, Path(folder))
@@ -144,6 +152,7 @@ class Worker:
                 apps.append(app)
                 self._leave = processor.let_go
                 clock = self._clock if plan is None else plan.clock(self._clock)
+                self._tell_process = lambda: processor.figures(clock())
                 tasks.append(_tell_lag(processor, outbox, clock))
                 if plan is not None:
                     writer = TickWriter(
@@ -179,6 +188,14 @@ class Worker:
             await _stop(apps, [starting, *ends])
         for end in finished:
             await end
+
+    def _figures(self) -> WorkerFigures:
+        parts = self._parts
+        return WorkerFigures(
+            process=self._tell_process() if Part.PROCESS in parts else None,
+            results=self._tell_results() if Part.RESULTS in parts else None,
+            waits_for_broker=self._waits_for_broker(),
+        )
 
     async def _let_go(self) -> None:
         """Checkpoint before stopping, so that the next start has nothing to do again."""
@@ -241,7 +258,7 @@ def _processor(
     app: faust.App, custody: Custody, outbox: Outbox, failure: asyncio.Future[None]
 ) -> Processor:
     """Let an app process the ingest topics."""
-    processor = Processor(app, custody, outbox=outbox, code_version=_code_version())
+    processor = Processor(app, custody, outbox=outbox, code_version=code_version())
     cast(BatchTransport, app.transport).read_from = processor.start_offsets
 
     async def process(stream: faust.StreamT[Any]) -> None:
@@ -256,7 +273,9 @@ def _processor(
     return processor
 
 
-def _write_results(app: faust.App, sink: ResultSink, failure: asyncio.Future[None]) -> None:
+def _write_results(
+    app: faust.App, sink: ResultSink, failure: asyncio.Future[None]
+) -> ResultsWriter:
     """Let an app write what the output topics carry into a sink."""
     writer = ResultsWriter(app, sink)
 
@@ -264,7 +283,9 @@ def _write_results(app: faust.App, sink: ResultSink, failure: asyncio.Future[Non
         await run_guarded(writer.run, cast(Stream, stream), failure)
 
     app.agent(result_topics(app), name="results")(results)
+    app.on_partitions_assigned.connect(_listener(writer.on_assigned), weak=False)
     app.on_partitions_revoked.connect(_listener(writer.on_revoked), weak=False)
+    return writer
 
 
 async def _tell_lag(processor: Processor, outbox: Outbox, clock: Clock) -> None:
@@ -279,21 +300,22 @@ async def _send_refused(outbox: Outbox, partitions: int, letters: Sequence[DeadL
     """Send what a sink refuses to the dead letters, into the partition of its subject."""
     await outbox.send(
         output_message(
-            letter, partition_of((letter.key or b"").decode(), partitions), _code_version()
+            letter, partition_of((letter.key or b"").decode(), partitions), code_version()
         )
         for letter in letters
     )
 
 
+def _no_process() -> ProcessFigures:
+    return ProcessFigures(assigned=None, partitions=[])
+
+
+def _no_results() -> ResultFigures:
+    return ResultFigures(assigned=None, lag_messages={}, retries=0, write_age_s=0.0)
+
+
 async def _nothing() -> None:
     """Leave nothing behind, for nothing was begun."""
-
-
-def _code_version() -> str:
-    try:
-        return version("wakeline")
-    except PackageNotFoundError:  # run from its sources without having been installed
-        return "unreleased"
 
 
 def _listener(

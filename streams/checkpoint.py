@@ -21,11 +21,13 @@ class PartitionHead(Struct, array_like=True):
     """What a partition number holds beside its subjects.
 
     ``clocks`` by topic (s UTC), ``offsets``: the first of each topic that is not part of the state.
+    ``subjects`` is how many the checkpoint holds at least.
     """
 
     clocks: dict[str, float]
     offsets: dict[str, int]
     counts: dict[str, int]
+    subjects: int = 0
 
 
 class UserHead(Struct, array_like=True):
@@ -83,7 +85,12 @@ class Checkpoints:
         self._records: list[StateRecord] = []
         self._replaced: list[str] = []
         self._foreign: list[str] = []
-        self._fences: list[str] = []
+        self._marks: list[str] = []
+
+    @property
+    def epoch(self) -> int:
+        """Offset of this owner's fence."""
+        return self._stamp[0]
 
     @property
     def is_complete(self) -> bool:
@@ -109,8 +116,9 @@ class Checkpoints:
         """
         epoch, number = self._stamp
         self._stamp = epoch, number + 1
-        self._head = msgspec.msgpack.encode(head)
         self._waiting, self._changed = self._changed, set()
+        head.subjects = len(self._kept.keys() | self._waiting)
+        self._head = msgspec.msgpack.encode(head)
         self._waiting.update(self._foreign[:rewrite])
         del self._foreign[:rewrite]
 
@@ -131,20 +139,22 @@ class Checkpoints:
             self._replaced.append(partition_key(self._partition))
         self._partition = self._stamp
         if not self._foreign:
-            # Nothing is left that former owners wrote, so nothing needs their fences any more.
-            self._replaced += self._fences
-            self._fences = []
+            # Nothing is left that former owners wrote, so nothing needs their marks any more.
+            self._replaced += self._marks
+            self._marks = []
         replaced, self._replaced = self._replaced, []
         return [StateRecord(key, None) for key in replaced]
 
-    def inherit(self, partition: Stamp, garbage: list[str], fences: list[str]) -> None:
-        """Take over the last checkpoint of another owner.
+    def inherit(self, garbage: list[str], marks: list[str]) -> None:
+        """Take over the last checkpoint of another owner, once all its subjects are.
 
-        ``garbage``: keys that nothing refers to; ``fences``: keys of the fences of former owners.
+        ``garbage``: keys that nothing refers to; ``marks``: keys of the fences and seals of former
+        owners, without which no record of theirs counts.
         """
-        self._partition = partition
         self._replaced += garbage
-        self._fences = fences
+        self._marks = marks
+        # What is oldest is written anew first: however soon owners follow one another, it goes on.
+        self._foreign.sort(key=self._oldest)
 
     def inherit_user(self, user_id: str, stamp: Stamp, parts: dict[str, Stamp]) -> None:
         """Take over a subject whose records are another owner's; ``stamp`` is its head's."""
@@ -152,6 +162,9 @@ class Checkpoints:
             part: _Kept(0, stamp) for part, stamp in (*parts.items(), (HEAD, stamp))
         }
         self._foreign.append(user_id)
+
+    def _oldest(self, user_id: str) -> Stamp:
+        return min(kept.stamp for kept in self._kept[user_id].values())
 
     def _write(self, user_id: str) -> None:
         """Write what differs from the last time; another owner's records in any case."""

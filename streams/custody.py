@@ -1,8 +1,8 @@
 """The state of owned partitions: restored when they come, checkpointed while they stay.
 
 Order is everything here. A checkpoint begins after the outputs of all that it holds are safe; its
-records are safe before the record that seals it is written; and only then may sources be
-acknowledged, and replaced records be taken back.
+records are safe before the record that seals it is written; and only then, and only if nobody else
+had become the owner by then, may sources be acknowledged, and replaced records be taken back.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ import structlog
 
 from connectors.state import StateTopic
 from streams.config import CheckpointPolicy
-from streams.errors import StateUnknown
+from streams.errors import StateUnknown, WakelineError
 from streams.pipeline import PartitionPipeline
 from streams.recovery import recover
-from streams.state_log import StateLog, StateRecord, fence_key
+from streams.state_log import StateLog, StateRecord, fence_key, is_fence
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +31,10 @@ NewPipeline = Callable[[int, int], PartitionPipeline]
 """Makes the pipeline of a partition number as it is at the start of the logs, for an epoch."""
 
 Clock = Callable[[], float]
+
+
+class Superseded(WakelineError):
+    """Raised when another worker has become the owner of a partition: nothing here counts."""
 
 
 class Keeping:
@@ -62,6 +66,10 @@ class Keeping:
         self._begun = self._sealed_at = clock()
         self._messages = 0
         self._is_running = False
+        # Where the next record goes, as long as nobody else writes.
+        self._next_offset = pipeline.checkpoints.epoch + 1
+        # Up to where the log is known to hold no other owner's fence.
+        self._checked_offset = self._next_offset
         rounds = max(1.0, policy.compaction_lag_s / 2.0 / policy.interval_s)
         self._rewrite = math.ceil(pipeline.checkpoints.foreign_count / rounds)
         self.written_bytes = 0
@@ -102,19 +110,38 @@ class Keeping:
         ------
         BrokerUnavailable
             If the broker does not take it.
+        Superseded
+            If another worker's fence lies before the seal, so that the checkpoint is not valid.
         """
         checkpoints = self._pipeline.checkpoints
         while not checkpoints.is_complete:
             await self._write(checkpoints.take(SUBJECTS_AT_ONCE))
             await asyncio.sleep(0)
         await self._write(checkpoints.take(0))
-        await self._write([checkpoints.seal()])
+        await self._seal(checkpoints.seal())
         self._sealed_at = self._clock()
+        # From here on it is this checkpoint that any new owner finds, so whatever it replaced is
+        # not needed again, however late that is said.
         await self._write(checkpoints.committed())
         self._is_running = False
 
+    async def _seal(self, seal: StateRecord) -> None:
+        partition, value = self._pipeline.partition, seal.value or b""
+        offset = await self._topic.append(partition, seal.key, value)
+        self.written_bytes += len(value)
+        # Where it has the offset it must have if nobody else has written, nobody else is the owner.
+        if offset != self._next_offset:
+            async for entries in self._topic.read(partition, offset, since=self._checked_offset):
+                if any(is_fence(key) for _, key, _ in entries):
+                    raise Superseded(
+                        f"another worker has taken over partition {partition}: what was done here "
+                        "since is done again there"
+                    )
+        self._next_offset = self._checked_offset = offset + 1
+
     async def _write(self, records: list[StateRecord]) -> None:
         pairs = [(record.key, record.value) for record in records]
+        self._next_offset += len(pairs)
         self.written_bytes += await self._topic.write(self._pipeline.partition, pairs)
 
 

@@ -6,7 +6,8 @@ that ends; so the offsets that the group commits only tell others how far it has
 
 import asyncio
 import math
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -17,8 +18,9 @@ from faust.types import TP
 from connectors.outbox import Outbox
 from connectors.outputs import output_message
 from streams.agents import Event, Stream
-from streams.custody import Custody, Keeping
+from streams.custody import Custody, Keeping, Superseded
 from streams.events import Operation, Output
+from streams.metrics import PartitionFigures, ProcessFigures
 from streams.pipeline import PartitionPipeline
 from streams.transport import Batch, BatchConsumer, OffsetGap, Record
 
@@ -31,13 +33,34 @@ log = structlog.get_logger(__name__)
 class Owned:
     """What this worker holds of one partition number, for as long as it owns it."""
 
-    def __init__(self, pipeline: PartitionPipeline, keeping: Keeping) -> None:
+    def __init__(self, pipeline: PartitionPipeline, keeping: Keeping, restore_s: float) -> None:
         self.pipeline = pipeline
         self.keeping = keeping
+        self.restore_s = restore_s
+        self._counts_before = Counter(pipeline.counts)
         self.paused: frozenset[str] = frozenset()
         self.checkpoint: asyncio.Task[None] | None = None
         self.next_offsets: dict[str, int] = {}
         self._waiting: dict[str, deque[tuple[int, Event]]] = {}
+
+    def figures(self, lag_messages: int, now: float) -> PartitionFigures:
+        """How it goes, at ``now`` (s UTC)."""
+        pipeline, keeping = self.pipeline, self.keeping
+        clocks = pipeline.head().clocks.values()
+        before = self._counts_before
+        return PartitionFigures(
+            partition=pipeline.partition,
+            counts={name: count - before[name] for name, count in pipeline.counts.items()},
+            quarantined_subjects=len(pipeline.quarantined),
+            lag_messages=lag_messages,
+            clock_age_s=now - pipeline.clock,
+            clock_skew_s=max(clocks, default=0.0) - min(clocks, default=0.0),
+            checkpoint_age_s=keeping.age_s,
+            checkpoint_bytes=keeping.written_bytes,
+            is_saved=not keeping.has_changed
+            and (self.checkpoint is None or self.checkpoint.done()),
+            restore_s=self.restore_s,
+        )
 
     def unread(self, batch: Batch) -> Sequence[Record]:
         """The records of a batch that the state does not hold yet.
@@ -100,8 +123,10 @@ class Processor:
         self._generation: int | None = None
         self._partitions: dict[int, Owned] = {}
         self._busy = asyncio.Lock()
+        self._restoring = asyncio.Lock()
         self._is_leaving = False
         self.assigned: frozenset[TP] = frozenset()
+        self._is_assigned = False
 
     async def run(self, stream: Stream) -> None:
         """Process batches as they come, until cancelled."""
@@ -119,36 +144,58 @@ class Processor:
         OffsetGap
             If a log no longer holds what has not been processed yet.
         """
-        generation = self._app.consumer_generation_id
-        if generation != self._generation:
-            self._partitions.clear()
-            self._is_leaving = False
-            for number in sorted({tp.partition for tp in assigned}):
-                if self._app.consumer_generation_id != generation:
-                    break  # assigned anew meanwhile: a fence now could come after the next owner's
-                pipeline = await self._custody.restore(number)
-                self._partitions[number] = Owned(pipeline, self._custody.keeping(pipeline))
-            self._generation = generation
+        async with self._restoring:  # asked again meanwhile, one must not fence oneself out
+            await self._restore(assigned)
         beginnings = await consumer.earliest_offsets(*assigned)
         held = [tp for tp in assigned if tp.partition in self._partitions]
         return {tp: self._start_offset(tp, beginnings[tp]) for tp in held}
 
+    async def _restore(self, assigned: frozenset[TP]) -> None:
+        """Bring back the state of what was assigned, once for every assignment."""
+        generation = self._app.consumer_generation_id
+        if generation == self._generation:
+            return
+        self._partitions.clear()
+        self._is_leaving = False
+        for number in sorted({tp.partition for tp in assigned}):
+            if self._app.consumer_generation_id != generation:
+                break  # assigned anew meanwhile: a fence now could come after the next owner's
+            begun = time.monotonic()
+            pipeline = await self._custody.restore(number)
+            restore_s = time.monotonic() - begun
+            keeping = self._custody.keeping(pipeline)
+            self._partitions[number] = Owned(pipeline, keeping, restore_s)
+        self._generation = generation
+
     def on_assigned(self, assigned: set[TP]) -> None:
         """Note what this worker owns now."""
         self.assigned = frozenset(assigned)
+        self._is_assigned = True
         log.info("partitions assigned", partitions=sorted({tp.partition for tp in assigned}))
 
     async def let_go(self) -> None:
         """Finish the slice at hand, checkpoint everything and own nothing any more."""
         self.assigned = frozenset()
+        self._is_assigned = False
         self._is_leaving = True
         async with self._busy:
             owned, self._partitions = self._partitions, {}
             for one in owned.values():
-                await _finish_running(one)
-                if one.keeping.has_changed:
-                    self._begin_checkpoint(one)
-                    await _finish_running(one)
+                try:
+                    await self._finish_all(one)
+                except Superseded as error:
+                    log.warning(str(error))
+
+    def figures(self, now: float) -> ProcessFigures:
+        """What is assigned, and how each restored partition number does at ``now`` (s UTC)."""
+        numbers = frozenset(tp.partition for tp in self.assigned)
+        return ProcessFigures(
+            assigned=numbers if self._is_assigned else None,
+            partitions=[
+                owned.figures(self._behind(number, owned), now)
+                for number, owned in sorted(self._partitions.items())
+            ],
+        )
 
     def gauges(self, now: float) -> list[Operation]:
         """How far each partition number is behind its logs and behind ``now`` (s UTC)."""
@@ -219,6 +266,13 @@ class Processor:
         await self._outbox.send(
             output_message(output, partition, self._code_version) for output in outputs
         )
+
+    async def _finish_all(self, owned: Owned) -> None:
+        """Seal what has been processed."""
+        await _finish_running(owned)
+        if owned.keeping.has_changed:
+            self._begin_checkpoint(owned)
+            await _finish_running(owned)
 
     def _begin_checkpoint(self, owned: Owned) -> None:
         """Begin a checkpoint here, where all outputs of the state are safe, and go on."""

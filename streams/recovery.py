@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from streams.checkpoint import PartitionHead, UserHead
 from streams.pipeline import PartitionPipeline
-from streams.state_log import HEAD, RestoredUser, StateLog, partition_key, record_key, unpack
+from streams.state_log import HEAD, RestoredUser, StateLog, record_key, unpack
 
 _decode_partition = msgspec.msgpack.Decoder(PartitionHead).decode
 _decode_head = msgspec.msgpack.Decoder(UserHead).decode
@@ -30,13 +30,15 @@ def recover(pipeline: PartitionPipeline, log: StateLog) -> Iterator[Restored]:
     StateUnknown
         When a record is of a version that this release does not know.
     ValueError
-        When the record of the partition itself is damaged.
+        When the record of the partition itself is damaged, or subjects are missing.
     """
     if log.partition is None:
         return
-    stamp, packed = log.partition
-    pipeline.restore_head(_decode_partition(unpack(packed)))
-    used = {partition_key(stamp)}
+    head = _decode_partition(unpack(log.partition[1]))
+    if log.user_count < head.subjects:
+        raise ValueError(f"it holds {log.user_count} of {head.subjects} subjects")
+    pipeline.restore_head(head)
+    used = set(log.seals)
     for user in log.users():
         fault = None
         try:
@@ -49,9 +51,9 @@ def recover(pipeline: PartitionPipeline, log: StateLog) -> Iterator[Restored]:
                 record_key(user.user_id, part, own) for part, (own, _) in user.records.items()
             )
         yield Restored(user.user_id, fault)
-    # Records that stay for somebody to look at need the fences that they were written under.
-    fences = [] if pipeline.quarantined else log.fences[:-1]
-    pipeline.checkpoints.inherit(stamp, log.garbage(used), fences)
+    # Records that stay for somebody to look at need what they were written under.
+    marks = [] if pipeline.quarantined else [*log.fences[:-1], *log.seals]
+    pipeline.checkpoints.inherit(log.garbage(used), marks)
 
 
 def _recover_user(pipeline: PartitionPipeline, user: RestoredUser) -> list[str]:

@@ -3,6 +3,7 @@
 Every field can be set as ``WAKELINE_<NAME>``; options of a command go before the environment.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.config import HOUR_S, CheckpointPolicy, PipelineConfig
 from streams.errors import BadInput
+
+HEALTH_PORTS = range(6066, 6082)
+"""Ports of health pages, so that several workers can run on one machine; see `health_port`."""
 
 
 class Settings(BaseSettings):
@@ -55,6 +59,10 @@ class Settings(BaseSettings):
     # How long the broker leaves records of the state topic alone (s); it is set when
     # `wakeline topics` creates the topic, and has to be the same for all workers.
     compaction_lag_s: float = Field(default=3_600.0, gt=0.0)
+    # Where a worker answers `/live`, `/ready` and `/metrics`; nobody is asked for a password there.
+    health_host: str = "127.0.0.1"
+    # Its port. 0: none at all. Absent: the first of `HEALTH_PORTS` that is free.
+    health_port: int | None = Field(default=None, ge=0, le=65_535)
     # Port of the embedded broker that `wakeline up` starts, on the loopback interface.
     up_port: int = Field(default=9092, ge=1, le=65_535)
     # Folder in which `wakeline up` keeps its journal and its results.
@@ -102,6 +110,12 @@ class Settings(BaseSettings):
                 f"{self.influx_token_file} (WAKELINE_INFLUX_TOKEN_FILE) cannot be read: "
                 f"{error.strerror}"
             ) from error
+
+    def health_ports(self) -> Sequence[int]:
+        """Ports to try for the health page, in this order; none: there is to be no such page."""
+        if self.health_port is None:
+            return HEALTH_PORTS
+        return [self.health_port] if self.health_port else []
 
     def checkpoint_policy(self) -> CheckpointPolicy:
         """How often a worker writes its state."""

@@ -46,6 +46,11 @@ def fence_key(token: str) -> str:
     return f"{_FENCE}{token}"
 
 
+def is_fence(key: str) -> bool:
+    """Whether a key is a fence's."""
+    return key.startswith(_FENCE)
+
+
 def record_key(user_id: str, part: str, stamp: Stamp) -> str:
     """Key of a part of a subject; neither ``~`` nor ``/`` can be in a ``userId``."""
     return f"{user_id}/{part}/{stamp[0]}/{stamp[1]}"
@@ -88,7 +93,9 @@ class StateLog:
     """Reads a state log in its order and keeps what counts of it.
 
     Memory is that of one checkpoint and what was written after it. ``partition``: the last record
-    that sealed one; ``fences``: keys of all fences, the reader's own being the last.
+    that sealed one; ``fences``: keys of all fences, the reader's own being the last; ``seals``:
+    of every owner the last record that sealed a checkpoint, without which none of its records
+    counts.
     """
 
     def __init__(self) -> None:
@@ -98,6 +105,17 @@ class StateLog:
         self._keys: set[str] = set()
         self.partition: tuple[Stamp, bytes] | None = None
         self.fences: list[str] = []
+        self._seals: dict[int, Stamp] = {}
+
+    @property
+    def seals(self) -> list[str]:
+        """Keys of the records that sealed the last checkpoint of each owner, in their order."""
+        return [partition_key(stamp) for stamp in self._seals.values()]
+
+    @property
+    def user_count(self) -> int:
+        """How many subjects the last checkpoint holds that were not given yet."""
+        return len(self._sealed)
 
     def read(self, offset: int, key: str, value: bytes | None) -> None:
         """Take the next record of the log; ``value`` None: the key was taken back."""
@@ -105,7 +123,7 @@ class StateLog:
             # It may come from an owner who no longer is one, so it takes nothing from us.
             self._keys.discard(key)
             return
-        if key.startswith(_FENCE):
+        if is_fence(key):
             # What was not sealed before another owner came never will be.
             self._epoch = offset
             self._pending.clear()
@@ -134,6 +152,7 @@ class StateLog:
 
     def _seal(self, stamp: Stamp, value: bytes) -> None:
         self.partition = stamp, value
+        self._seals[stamp[0]] = stamp
         for user_id, records in self._pending.items():
             self._sealed.setdefault(user_id, {}).update(records)
         self._pending.clear()

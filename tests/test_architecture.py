@@ -22,8 +22,8 @@ FUNCTION_LINES_MAX = 40
 MODULE_LINES_MAX = 400
 
 # Of `streams`, these touch the world; everything else in it, and all detectors, are pure.
-SHELLS = {"agents", "app", "cli", "custody", "partitioning", "processing", "replay", "settings"}
-SHELLS |= {"topics", "transport"}
+SHELLS = {"agents", "app", "cli", "custody", "health", "partitioning", "processing", "replay"}
+SHELLS |= {"settings", "topics", "transport"}
 IMPURE = {"aiokafka", "asyncio", "connectors", "faust", "mode", "os", "random", "secrets"}
 IMPURE |= {"socket", "structlog", "subprocess", "threading", "time"}
 CLOCKS_AND_CHANCE = {"now", "utcnow", "today", "uuid1", "uuid4"}

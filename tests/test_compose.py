@@ -5,20 +5,26 @@ each other, against the settings and against the versions that the tests run; wh
 with compose is installed, let it judge the files, too.
 """
 
+import asyncio
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
+from connectors.broker import free_port
 from grafana.definitions.names import GRAFANA_VERSION
+from streams.health import HealthPlace, HealthServer
+from streams.metrics import ResultFigures, WorkerFigures
 from streams.settings import Settings
 from tests.env_files import assignments, make_secrets
 from tests.servers.installs import INFLUXDB_VERSION, KAFKA_VERSION
@@ -93,6 +99,7 @@ def _services() -> dict[str, dict[str, Any]]:
 
 
 SERVICES = _services()
+STORING = ResultFigures(assigned=frozenset({0}), lag_messages={}, retries=0, write_age_s=0.0)
 LONG_RUNNING = {name: s for name, s in SERVICES.items() if name not in ONE_SHOT}
 
 
@@ -155,9 +162,32 @@ def test_every_long_running_service_is_watched_and_started_again(name: str) -> N
     assert "max-size" in service["logging"]["options"]
 
 
-def test_a_workers_check_looks_for_the_brokers_port() -> None:
-    port = int(SERVICES["worker"]["environment"]["WAKELINE_BROKER"].split(":")[1])
-    assert f":{port:04X} 01 " in SERVICES["worker"]["healthcheck"]["test"][1]
+def test_a_workers_check_passes_only_when_it_is_ready() -> None:
+    worker = SERVICES["worker"]
+    port = worker["environment"]["WAKELINE_HEALTH_PORT"]
+    kind, _, *arguments = worker["healthcheck"]["test"]
+    assert kind == "CMD"
+    assert f"http://127.0.0.1:{port}/ready" in arguments[-1]
+
+    async def check(figures: WorkerFigures) -> int:
+        place = HealthPlace("127.0.0.1", [free_port()])
+        async with HealthServer(lambda: figures, place, checkpoint_interval_s=30.0) as server:
+            script = arguments[-1].replace(f"http://127.0.0.1:{port}", str(server.url))
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, *arguments[:-1], script),
+                # A proxy for the world outside must not come between.
+                env={"http_proxy": "http://127.0.0.1:9"},
+                stderr=subprocess.DEVNULL,
+            )
+            return await process.wait()
+
+    assert asyncio.run(check(WorkerFigures(process=None, results=STORING))) == 0
+    waiting = msgspec.structs.replace(STORING, assigned=None)
+    assert asyncio.run(check(WorkerFigures(process=None, results=waiting))) == 1
+
+
+def test_workers_find_the_broker_where_it_listens() -> None:
+    port = SERVICES["worker"]["environment"]["WAKELINE_BROKER"].split(":")[1]
     assert f"INTERNAL://:{port}," in SERVICES["kafka"]["environment"]["KAFKA_LISTENERS"]
 
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import typer
 
-from streams.cli import contract, demo, recordings, replay, results, setup, streaming
+from streams.cli import contract, demo, doctor, recordings, replay, results, setup, streaming
 from streams.errors import WakelineError
 
-GROUPS = (demo, streaming, recordings, replay, results, setup, contract)
+GROUPS = (demo, streaming, recordings, replay, results, setup, doctor, contract)
 """Modules with commands, each with ``register(app)``."""
 
 

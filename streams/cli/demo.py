@@ -67,6 +67,7 @@ async def stream(found: "RecordingSummary", results: Path, stop: asyncio.Event) 
             partitions=found.partitions,
             ticks="recorded",
             session_timeout_s=SESSION_TIMEOUT_S,
+            health_port=0,
         )
         await work_through(found, settings, SqliteResults(results), stop)
 

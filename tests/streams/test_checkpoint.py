@@ -132,6 +132,30 @@ def test_crashes_anywhere_and_owners_that_wake_up_again_change_no_settled_result
     assert settled(outputs) == settled(run(logs, CONFIG, None))
 
 
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_compaction_at_any_moment_takes_nothing_that_owners_in_a_row_still_need(seed: int) -> None:
+    chance = random.Random(seed)
+    logs = _many(users=6, hours=chance.randint(10, 20)).logs
+    state = MemoryLog()
+    outputs: list[Output] = []
+    owner = Owner(state, logs, CONFIG)
+    while not owner.is_done:
+        outputs += owner.process(chance)
+        if chance.random() < 0.5:
+            owner.checkpoint_a_bit(chance)
+        if chance.random() < 0.1:
+            owner = Owner(state, logs, CONFIG)
+        if chance.random() < 0.2:
+            state.compact()
+    assert settled(outputs) == settled(run(logs, CONFIG, None))
+
+
 def _many(users: int, hours: int) -> LogWriter:
     writer = LogWriter()
     for number in range(users):
@@ -252,6 +276,25 @@ def test_a_damaged_record_quarantines_its_subject_alone(
     outputs = [output for topic, log in rest for output in pipeline.process(topic, log)]
     settled_rows = [o for o in outputs if isinstance(o, FeatureRow) and o.settled]
     assert {row.user_id for row in settled_rows} == {"u0", "u2"}
+
+
+def test_a_state_that_lost_a_subject_wholly_is_refused() -> None:
+    sealed = Sealed(_many(users=3, hours=3).logs)
+    sealed.state.records = [r for r in sealed.state.records if not r[1].startswith("u1/")]
+    with pytest.raises(ValueError, match="2 of 3 subjects"):
+        sealed.restore()
+
+
+def test_owners_that_follow_one_another_write_the_oldest_records_anew_first() -> None:
+    logs = _many(users=6, hours=3).logs
+    state = Sealed(logs).state
+    first = {key for _, key, value in state.records if value}
+    for _ in range(3):
+        checkpoints = (owner := Owner(state, logs, CONFIG)).pipeline.checkpoints
+        checkpoints.begin(owner.pipeline.head(), rewrite=2)
+        state.append([*checkpoints.take(100), checkpoints.seal(), *checkpoints.committed()])
+    state.compact()
+    assert not {key for _, key, _ in state.records if key.startswith("u")} & first
 
 
 def test_a_state_of_an_unknown_version_stops_with_one_clear_line() -> None:

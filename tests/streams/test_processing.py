@@ -86,6 +86,7 @@ class FakePipeline:
         self.taken = dict(taken)
         self.offsets: list[int] = []
         self.clock = 1.0
+        self.counts: dict[str, int] = {}
 
     @property
     def blocked(self) -> frozenset[str]:
@@ -142,6 +143,7 @@ class Bench:
         )
 
     async def restore(self, _partition: int) -> FakePipeline:
+        await asyncio.sleep(0)
         self.pipelines.append(FakePipeline(self._taken))
         return self.pipelines[-1]
 
@@ -252,6 +254,17 @@ def test_each_assignment_restores_its_partitions_and_reads_on_where_their_state_
         bench.app.consumer_generation_id = 2
         await bench.assign(SLEEP)
         assert len(bench.pipelines) == 3
+
+    run(main())
+
+
+def test_asked_twice_at_once_for_its_offsets_a_worker_becomes_the_owner_once() -> None:
+    async def main() -> None:
+        bench = Bench(taken={"sleep": 41})
+        consumer = cast(BatchConsumer, bench.app.consumer)
+        asked = [bench.processor.start_offsets(consumer, frozenset({SLEEP})) for _ in range(2)]
+        assert await asyncio.gather(*asked) == [{SLEEP: 42}] * 2
+        assert len(bench.pipelines) == 1
 
     run(main())
 

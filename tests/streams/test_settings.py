@@ -1,12 +1,13 @@
 """Goal: settings come from options, environment and the site's file, in this order, or say no."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from streams.config import HOUR_S, PipelineConfig
 from streams.errors import BadInput
-from streams.settings import Settings
+from streams.settings import HEALTH_PORTS, Settings
 
 
 def test_options_go_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +36,14 @@ def test_pipeline_takes_the_site_file_and_then_the_settings(tmp_path: Path) -> N
 
 def test_without_anything_set_the_defaults_of_the_pure_part_hold() -> None:
     assert Settings.load().pipeline_config() == PipelineConfig()
+
+
+@pytest.mark.parametrize(("port", "tried"), [(None, HEALTH_PORTS), (7000, [7000]), (0, [])])
+def test_health_page_has_its_port_or_one_of_several_or_none(
+    port: int | None, tried: Sequence[int]
+) -> None:
+    settings = Settings.load(health_port=port)
+    assert (settings.health_host, settings.health_ports()) == ("127.0.0.1", tried)
 
 
 @pytest.mark.parametrize(

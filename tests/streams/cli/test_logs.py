@@ -2,24 +2,11 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
-import stamina.instrumentation
 import structlog
 
 from streams.cli.logs import REPEAT_S, SaidBefore, configure_logs
-
-
-@pytest.fixture
-def logging_restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    stamina.instrumentation.set_on_retry_hooks(None)
 
 
 def test_repeated_message_is_let_through_once_in_a_while() -> None:

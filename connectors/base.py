@@ -28,6 +28,8 @@ class ResultSink(Protocol):
         SinkUnavailable
             When the results cannot be stored now. Nothing is lost: write the same outputs again.
             A sink over a network rather waits by itself, for it knows how far it has come.
+        DiskFull
+            When somebody has to make room first.
         """
 
     def forget(self) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.base import Refuse
 from connectors.run_files import open_for_writing, replace_run
-from streams.errors import SinkUnavailable
+from streams.errors import DiskFull, SinkUnavailable
 from streams.events import (
     Alert,
     AlertStatus,
@@ -141,7 +141,9 @@ class SqliteResults:
         Raises
         ------
         SinkUnavailable
-            When the disk is full or the file is locked. The file is as it was before.
+            When the file is locked. It is as it was before.
+        DiskFull
+            When the disk is full. The file is as it was before.
         """
         await asyncio.to_thread(self._write, outputs)
 
@@ -178,6 +180,11 @@ class SqliteResults:
                 raise
             self._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise DiskFull(
+                    "the disk that takes the results is full: make room, then start again; "
+                    "nothing is lost"
+                ) from error
             raise SinkUnavailable(f"results cannot be stored: {error}") from error
 
     def _store(self, tables: "_Tables") -> None:

@@ -24,12 +24,23 @@ class SinkUnavailable(WakelineError):
     """Raised when results cannot be stored now, and may be later."""
 
 
+class DiskFull(WakelineError):
+    """Raised when a disk is full: somebody has to make room, waiting does not."""
+
+
 class PartitionsChanged(WakelineError):
     """Raised when a log was written with another number of partitions than is configured."""
 
 
 class StateUnknown(WakelineError):
     """Raised when saved state is of a version that this release does not know."""
+
+
+def fault_trace(error: BaseException) -> str:
+    """Kind of an unforeseen error and the way to it; never its message, which may hold data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    way = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    return f"{type(error).__name__} at {way}"
 
 
 def fault_place(error: BaseException) -> str:

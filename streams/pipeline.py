@@ -133,19 +133,21 @@ class PartitionPipeline:
         self._taken = {topic: offset - 1 for topic, offset in head.offsets.items()}
         self.counts.update(head.counts)
 
+    def restore_registration(self, head: UserHead) -> None:
+        """Take in what the registry held of a subject."""
+        self._registry.restore(head.user_id, head.registry)
+        if head.quarantined is not None:
+            self.quarantined[head.user_id] = head.quarantined
+
     def restore_user(self, head: UserHead, parts: Mapping[str, bytes]) -> None:
-        """Take in a subject as it was.
+        """Take in a registered subject as it was.
 
         Raises
         ------
         ValueError
             When a part is missing, or is not what it should be.
         """
-        user_id = head.user_id
-        self._registry.restore(user_id, head.registry)
-        if head.quarantined is not None:
-            self.quarantined[user_id] = head.quarantined
-        self._people.restore(user_id, head.people, parts)
+        self._people.restore(head.user_id, head.people, parts)
 
     def process(self, topic: str, records: Sequence[LogRecord]) -> list[Output]:
         """Take messages of one topic in the order of their log; give what follows from them."""
@@ -163,22 +165,22 @@ class PartitionPipeline:
         return outputs
 
     def quarantine(self, user_id: str, reason: str) -> None:
-        """Take no more data of a subject, for its state cannot be trusted; the others go on."""
+        """Take no more data of a subject whose state cannot be trusted, and tell its care team."""
         self._people.drop(user_id)
         self.quarantined[user_id] = reason
+        enrolment = self._registry.at(user_id, math.inf)
+        clock = self._clocks.minimum
+        if enrolment is not None and clock > -math.inf:
+            self._told.append(not_watched(enrolment.subject, clock, self._epoch))
 
     def _look(self, user_id: str) -> Look:
         registered, people = self._registry.to_state(user_id), self._people.look(user_id)
         return Look(registered, *people, quarantined=self.quarantined.get(user_id))
 
     def _fail(self, user_id: str, error: Exception) -> None:
-        """Quarantine a subject on whom the code failed, and tell its care team."""
+        """Quarantine a subject on whom the code failed."""
         self.checkpoints.touch(user_id)
         self.quarantine(user_id, fault_place(error))
-        enrolment = self._registry.at(user_id, math.inf)
-        clock = self._clocks.minimum
-        if enrolment is not None and clock > -math.inf:
-            self._told.append(not_watched(enrolment.subject, clock, self._epoch))
 
     def _drain(self, outputs: list[Output]) -> None:
         """Take what has waited, until nothing moves any more."""
@@ -276,11 +278,11 @@ class PartitionPipeline:
                 self._refuse(topic, kept, fault.reason, outputs, index=fault.index)
         if reason is not None or envelope is None:
             return
-        if enrolment is None or enrolment.is_withdrawn:
-            self.counts["not_enrolled_count"] += len(envelope.records)
-            return
         if user_id in self.quarantined:
             self.counts["quarantined_count"] += len(envelope.records)
+            return
+        if enrolment is None or enrolment.is_withdrawn:
+            self.counts["not_enrolled_count"] += len(envelope.records)
             return
         try:
             self._take_envelope(topic, envelope, enrolment, outputs)

@@ -44,7 +44,8 @@ def recover(pipeline: PartitionPipeline, log: StateLog) -> Iterator[Restored]:
         try:
             used.update(_recover_user(pipeline, user))
         except (ValueError, msgspec.DecodeError) as error:
-            fault = str(error)
+            # A library's message may quote what it read; only ours is sure not to.
+            fault = str(error) if type(error) is ValueError else type(error).__name__
             pipeline.quarantine(user.user_id, "state cannot be read")
             # What is left of it stays, for whoever finds out what happened.
             used.update(
@@ -60,6 +61,8 @@ def _recover_user(pipeline: PartitionPipeline, user: RestoredUser) -> list[str]:
     """Restore one subject; give the keys of the records that hold it."""
     head_stamp, packed = user.records[HEAD]
     head = _decode_head(unpack(packed))
+    # Known before anything else can fail, so that a care team can be told.
+    pipeline.restore_registration(head)
     parts = {}
     for part, stamp in head.parts.items():
         found = user.records.get(part)

@@ -35,6 +35,7 @@ _SILENT = f'$timeFilter AND "open" = 1 AND "rule" = \'{names.DATA_STOPPED}\''
 
 LAG_MESSAGES_MAX = 10_000
 CLOCK_AGE_MAX_S = 1_800
+CHECKPOINT_AGE_MAX_S = 900
 DEAD_LETTERS_MAX = 20
 RESULTS_WITHIN_S = 900
 
@@ -49,7 +50,15 @@ def rule_groups() -> list[Json]:
         _group(
             "Pipeline",
             "1m",
-            [_no_results(), _lag(), _clock_behind(), _dead_letters(), _results_wait()],
+            [
+                _no_results(),
+                _lag(),
+                _clock_behind(),
+                _checkpoint_old(),
+                _dead_letters(),
+                _quarantined(),
+                _results_wait(),
+            ],
         ),
     ]
 
@@ -238,6 +247,40 @@ def _lag() -> Json:
         **{"for": "10m"},
         page=names.OPERATION,
         summary="Partition {{ $labels.partition }} ({{ $labels.name }}) lags; alerts come late.",
+    )
+
+
+def _quarantined() -> Json:
+    return _rule(
+        "wakeline-quarantined",
+        "People not watched",
+        [
+            asks("A", names.PIPELINE, _last("quarantined_subjects"), RESULTS_WITHIN_S),
+            reduced("B", "A"),
+            passes("C", "B", "gt", 0),
+        ],
+        "pipeline",
+        page=names.OPERATION,
+        summary=(
+            "Wakeline fails on people of partition {{ $labels.partition }}, by a fault of its own: "
+            "nothing can be told of them."
+        ),
+    )
+
+
+def _checkpoint_old() -> Json:
+    return _rule(
+        "wakeline-checkpoint-old",
+        "State is not saved",
+        [
+            asks("A", names.PIPELINE, _last("checkpoint_age_s"), RESULTS_WITHIN_S),
+            reduced("B", "A"),
+            passes("C", "B", "gt", CHECKPOINT_AGE_MAX_S),
+        ],
+        "pipeline",
+        **{"for": "5m"},
+        page=names.OPERATION,
+        summary="Partition {{ $labels.partition }}: the last checkpoint is old.",
     )
 
 

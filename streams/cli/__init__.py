@@ -11,7 +11,10 @@ from collections.abc import Sequence
 import typer
 
 from streams.cli import contract, demo, doctor, recordings, replay, results, setup, streaming
-from streams.errors import WakelineError
+from streams.errors import WakelineError, fault_trace
+
+FAULT = 70
+"""Exit code where the program itself is at fault (EX_SOFTWARE)."""
 
 GROUPS = (demo, streaming, recordings, replay, results, setup, doctor, contract)
 """Modules with commands, each with ``register(app)``."""
@@ -42,3 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # a message of an unforeseen error may hold data
+        typer.echo(f"wakeline: a fault of the program: {fault_trace(error)}", err=True)
+        sys.exit(FAULT)

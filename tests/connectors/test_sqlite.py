@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from connectors.export import Exported, export
 from connectors.run_files import open_run, settled_alerts
 from connectors.sqlite import SqliteResults
-from streams.errors import BadInput, SinkUnavailable
+from streams.errors import BadInput, DiskFull
 from streams.events import (
     Alert,
     AlertStatus,
@@ -234,7 +234,7 @@ def test_full_disk_is_reported_and_the_same_write_succeeds_later(tmp_path: Path)
     (pages,) = sink._connection.execute("PRAGMA page_count").fetchone()
     sink._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
     rows = [feature_row(f"user-{i}") for i in range(500)]
-    with pytest.raises(SinkUnavailable, match="full"):
+    with pytest.raises(DiskFull, match="make room"):
         asyncio.run(sink.write(rows))
     assert _rows(path, "SELECT * FROM features") == []
     sink._connection.execute("PRAGMA max_page_count = 100000")

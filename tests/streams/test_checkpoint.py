@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
 from streams.errors import StateUnknown
-from streams.events import FeatureRow, HeartRate, Output
+from streams.events import Alert, FeatureRow, HeartRate, Output
 from streams.pipeline import PartitionPipeline
 from streams.recovery import recover
 from streams.state_log import STATE_VERSION, StateLog, StateRecord, fence_key, pack
@@ -276,6 +276,9 @@ def test_a_damaged_record_quarantines_its_subject_alone(
     outputs = [output for topic, log in rest for output in pipeline.process(topic, log)]
     settled_rows = [o for o in outputs if isinstance(o, FeatureRow) and o.settled]
     assert {row.user_id for row in settled_rows} == {"u0", "u2"}
+    told = [o.user_id for o in outputs if isinstance(o, Alert) and o.rule == "not_watched"]
+    # Whose head is damaged is not known to any team; the figures tell how many there are.
+    assert told == ([] if part == "head" else ["u1"])
 
 
 def test_a_state_that_lost_a_subject_wholly_is_refused() -> None:

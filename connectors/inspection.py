@@ -17,7 +17,7 @@ from aiokafka.admin.config_resource import (  # type: ignore[import-untyped]  # 
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # no py.typed
 from msgspec import Struct
 
-from streams.errors import BrokerUnavailable
+from streams.errors import BrokerMismatch, BrokerUnavailable
 from streams.events import TICK_KEY
 
 Place = tuple[str, int]
@@ -93,6 +93,26 @@ async def describe_broker(address: str, topics: Iterable[str]) -> BrokerView:
         for entry in described
     }
     return BrokerView(nodes=len(cluster["brokers"]), settings=settings.get(node, {}), topics=views)
+
+
+async def require_session(address: str, timeout_s: float) -> None:
+    """Refuse a broker that takes no sessions of this length: it would never let a worker in.
+
+    Raises
+    ------
+    BrokerMismatch
+        With the bounds that the broker sets. One that tells none is not asked further.
+    BrokerUnavailable
+        If it does not answer.
+    """
+    settings = (await describe_broker(address, ())).settings
+    low_s = float(settings.get("group.min.session.timeout.ms", "0")) / 1_000.0
+    high_s = float(settings.get("group.max.session.timeout.ms", "inf")) / 1_000.0
+    if not low_s <= timeout_s <= high_s:
+        raise BrokerMismatch(
+            f"the broker at {address} takes sessions of {low_s:g} to {high_s:g} s, and "
+            f"{timeout_s:g} s are configured: set WAKELINE_SESSION_TIMEOUT_S"
+        )
 
 
 async def describe_group(address: str, group: str, places: Sequence[Place]) -> GroupView:

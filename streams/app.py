@@ -19,6 +19,7 @@ import structlog
 from faust.types import TP
 
 from connectors.base import ResultSink
+from connectors.inspection import require_session
 from connectors.kafka import ALL_TOPICS, require_partitions, wait_for_broker
 from connectors.outbox import Outbox
 from connectors.outputs import output_message
@@ -132,6 +133,7 @@ class Worker:
         new_pipeline = self._new_pipelines(config)
         await wait_for_broker(self._settings.broker, self._settings.connect_timeout_s)
         await require_partitions(self._settings.broker, ALL_TOPICS, config.partitions)
+        await require_session(self._settings.broker, self._settings.session_timeout_s)
         failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         async with AsyncExitStack() as stack:
             apps: list[faust.App] = []

@@ -13,6 +13,7 @@ import pytest
 
 from connectors.base import Refuse
 from connectors.broker import EmbeddedBroker, free_port
+from connectors.kafka import ensure_topics
 from detectors.cohort import load_cohort
 from streams.app import Part, Worker
 from streams.config import PipelineConfig
@@ -33,6 +34,7 @@ from tests.broker_fixtures import (
     run,
     send,
 )
+from tests.servers import KafkaServer
 
 TOPIC = "sleep"
 
@@ -255,6 +257,16 @@ def test_broker_without_topics_is_refused() -> None:
             with pytest.raises(BrokerMismatch, match="wakeline topics"):
                 await worker_of(broker.address, sink).run()
             assert sink.is_closed
+
+    run(main())
+
+
+@pytest.mark.kafka
+def test_broker_that_takes_no_such_session_is_refused(empty_kafka: KafkaServer) -> None:
+    async def main() -> None:
+        await ensure_topics(empty_kafka.address, PARTITIONS)
+        with pytest.raises(BrokerMismatch, match=r"6 to .* s, and 2 s are configured"):
+            await worker_of(empty_kafka.address, Kept()).run()
 
     run(main())
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import faust
 import stamina
@@ -17,6 +17,12 @@ from streams.events import Operation, Output
 from streams.metrics import ResultFigures
 from streams.transport import Batch, Continuity
 
+BATCHES_AHEAD = 16
+"""Batches that are decoded while a write is under way."""
+
+WRITE_OUTPUTS = 5_000
+"""Outputs from which on a write takes no further batch; an output may be an hour of minutes."""
+
 GAUGE_INTERVAL_S = 15.0
 """How often it is said how the sink does (s)."""
 
@@ -24,6 +30,15 @@ log = structlog.get_logger(__name__)
 
 Event = faust.EventT[Any]
 Stream = faust.Stream[Any]
+
+
+class _Waiting(NamedTuple):
+    """A batch that is decoded and not yet stored."""
+
+    outputs: list[Output]
+    batch: Batch
+    event: Event
+    generation: int
 
 
 class ResultsWriter:
@@ -37,7 +52,6 @@ class ResultsWriter:
         self._clock = clock
         self._told_at = clock()
         self._generation: int | None = None
-        self._continuity = Continuity()
         self._behind: dict[int, dict[str, int]] = {}
         self._assigned: frozenset[int] | None = None
         self._writing_since: float | None = None
@@ -64,21 +78,57 @@ class ResultsWriter:
         )
 
     async def run(self, stream: Stream) -> None:
-        """Write batches as they come, and acknowledge what is durable, until cancelled."""
+        """Write batches as they come, and acknowledge what is durable, until cancelled.
+
+        What comes while a write is under way is decoded meanwhile, and written together.
+        """
         # A store that does not let us in shows now, not with the first result.
         await self._write([])
+        waiting: asyncio.Queue[_Waiting] = asyncio.Queue(BATCHES_AHEAD)
+        reading = asyncio.ensure_future(self._read(stream, waiting))
+        storing = asyncio.ensure_future(self._store(waiting))
+        try:
+            await _first(reading, storing)
+            await _first(asyncio.ensure_future(waiting.join()), storing)
+        finally:
+            for task in (reading, storing):
+                task.cancel()
+            await asyncio.gather(reading, storing, return_exceptions=True)
+
+    async def _read(self, stream: Stream, waiting: "asyncio.Queue[_Waiting]") -> None:
+        continuity = Continuity()
+        known: int | None = None
         async for event in stream.noack().events():
             generation = self._app.consumer_generation_id
-            if generation != self._generation:
-                self._generation = generation
-                self._continuity = Continuity()
+            if generation != known:
+                known = self._generation = generation
+                continuity = Continuity()
+            batch = cast(Batch, event.value)
+            continuity.check(batch)
+            await waiting.put(_Waiting(outputs_of(batch), batch, event, generation))
+
+    async def _store(self, waiting: "asyncio.Queue[_Waiting]") -> None:
+        """Write what waits, some batches at a time, and acknowledge it."""
+        known: int | None = None
+        while True:
+            some = [await waiting.get()]
+            while not waiting.empty() and sum(len(one.outputs) for one in some) < WRITE_OUTPUTS:
+                some.append(waiting.get_nowait())
+            # What was read under an earlier assignment is another worker's by now.
+            ours = [one for one in some if one.generation == self._generation]
+            if ours and ours[-1].generation != known:
+                known = ours[-1].generation
                 self._sink.forget()
                 self._behind.clear()
-            batch = cast(Batch, event.value)
-            self._continuity.check(batch)
-            await self._write([*outputs_of(batch), *self._gauges(batch)])
-            if self._generation == generation:
-                event.ack()
+            if ours:
+                gauges = [gauge for one in ours for gauge in self._gauges(one.batch)]
+                outputs = [output for one in ours for output in one.outputs]
+                await self._write([*outputs, *gauges])
+            for one in ours:
+                if one.generation == self._generation:
+                    one.event.ack()
+            for _ in some:
+                waiting.task_done()
 
     def _gauges(self, batch: Batch) -> list[Operation]:
         """How far behind the sink is, said with a batch now and then."""
@@ -123,6 +173,14 @@ class ResultsWriter:
             self._is_waiting = True
             log.warning("waiting until results can be stored", reason=str(error))
         return True
+
+
+async def _first(task: asyncio.Future[None], other: asyncio.Future[None]) -> None:
+    """Wait for a task, unless the other one fails before."""
+    await asyncio.wait([task, other], return_when=asyncio.FIRST_COMPLETED)
+    for done in (other, task):
+        if done.done():
+            done.result()
 
 
 def outputs_of(batch: Batch) -> list[Output]:

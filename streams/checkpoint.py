@@ -72,6 +72,8 @@ class Checkpoints:
         Gives a subject as it is now.
     epoch
         Offset of this owner's fence.
+
+    ``written`` counts the subjects of the running checkpoint that are written.
     """
 
     def __init__(self, look: Callable[[str], Look], epoch: int) -> None:
@@ -83,6 +85,7 @@ class Checkpoints:
         self._changed: set[str] = set()
         self._waiting: set[str] = set()
         self._records: list[StateRecord] = []
+        self.written = 0
         self._replaced: list[str] = []
         self._foreign: list[str] = []
         self._marks: list[str] = []
@@ -116,6 +119,7 @@ class Checkpoints:
         """
         epoch, number = self._stamp
         self._stamp = epoch, number + 1
+        self.written = 0
         self._waiting, self._changed = self._changed, set()
         head.subjects = len(self._kept.keys() | self._waiting)
         self._head = msgspec.msgpack.encode(head)
@@ -169,6 +173,7 @@ class Checkpoints:
     def _write(self, user_id: str) -> None:
         """Write what differs from the last time; another owner's records in any case."""
         self._waiting.discard(user_id)
+        self.written += 1
         look = self._look(user_id)
         old = self._kept.get(user_id, {})
         new = {part: self._renewed(old.get(part), sign) for part, sign in look.signs.items()}

@@ -29,7 +29,8 @@ class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class CheckpointPolicy(Struct, frozen=True, kw_only=True):
     """How often state is written: after so many seconds or messages, whichever is first.
 
-    What former owners wrote is written anew within half of ``compaction_lag_s``.
+    Both give way where writing would take more than a tenth of the time. What former owners wrote
+    is written anew within half of ``compaction_lag_s``.
     """
 
     interval_s: float = 30.0

@@ -21,8 +21,11 @@ from streams.state_log import StateLog, StateRecord, fence_key, is_fence
 
 log = structlog.get_logger(__name__)
 
-SUBJECTS_AT_ONCE = 16
+SUBJECTS_AT_ONCE = 8
 """Subjects that are written, or restored, before other tasks run."""
+
+COST_FACTOR = 10.0
+"""The next checkpoint begins no sooner than so many times what writing the last one took."""
 
 TELL_EVERY_S = 5.0
 """How often a long restore says how far it is (s)."""
@@ -70,8 +73,8 @@ class Keeping:
         self._next_offset = pipeline.checkpoints.epoch + 1
         # Up to where the log is known to hold no other owner's fence.
         self._checked_offset = self._next_offset
-        rounds = max(1.0, policy.compaction_lag_s / 2.0 / policy.interval_s)
-        self._rewrite = math.ceil(pipeline.checkpoints.foreign_count / rounds)
+        self._cost_s = 0.0
+        self._foreign_a_s = pipeline.checkpoints.foreign_count / (policy.compaction_lag_s / 2.0)
         self.written_bytes = 0
 
     def count(self, messages: int) -> None:
@@ -90,18 +93,19 @@ class Keeping:
 
     @property
     def is_due(self) -> bool:
-        """Whether a checkpoint should begin now."""
-        if self._is_running:
-            return False
+        """Whether a checkpoint should begin now, and never so soon that they cost a tenth."""
         age_s = self._clock() - self._begun
+        if self._is_running or age_s < COST_FACTOR * self._cost_s:
+            return False
         return age_s >= self._policy.interval_s or self._messages >= self._policy.messages
 
     def begin(self) -> None:
         """Begin a checkpoint of the state as it is; all outputs of it must be safe."""
-        self._begun = self._clock()
+        age_s, self._begun = self._clock() - self._begun, self._clock()
         self._messages = 0
         self._is_running = True
-        self._pipeline.checkpoints.begin(self._pipeline.head(), self._rewrite)
+        rewrite = math.ceil(self._foreign_a_s * age_s)
+        self._pipeline.checkpoints.begin(self._pipeline.head(), rewrite)
 
     async def finish(self) -> None:
         """Write the checkpoint that has begun, bit by bit, and seal it.
@@ -114,10 +118,17 @@ class Keeping:
             If another worker's fence lies before the seal, so that the checkpoint is not valid.
         """
         checkpoints = self._pipeline.checkpoints
+        taken, taking_s = 0, 0.0
         while not checkpoints.is_complete:
-            await self._write(checkpoints.take(SUBJECTS_AT_ONCE))
+            before, started = checkpoints.written, self._clock()
+            records = checkpoints.take(SUBJECTS_AT_ONCE)
+            taken += checkpoints.written - before
+            taking_s += self._clock() - started
+            await self._write(records)
             await asyncio.sleep(0)
         await self._write(checkpoints.take(0))
+        # What was written just before it changed cost as much.
+        self._cost_s = taking_s * checkpoints.written / max(taken, 1)
         await self._seal(checkpoints.seal())
         self._sealed_at = self._clock()
         # From here on it is this checkpoint that any new owner finds, so whatever it replaced is

@@ -97,8 +97,7 @@ class SubjectState:
 
     def days(self) -> set[int]:
         """Days (since the epoch) of which anything is kept."""
-        hours = {hour // 24 for hour in self.evidence.grid.hours()}
-        return hours | self.evidence.listed.days() | self._shown.days()
+        return self.evidence.grid.days() | self.evidence.listed.days() | self._shown.days()
 
     def sign_of(self, day: int) -> int:
         """A number that differs, within this process, whenever something else is kept of a day."""
@@ -131,7 +130,7 @@ class SubjectState:
         state._dirty_from_s, state._dirty_date, state._has_new_sleep = head.dirty
         for day, kept in days.items():
             if kept.cells is not None:
-                state.evidence.grid.add_state(kept.cells)
+                state.evidence.grid.add_state(day, kept.cells)
             state.evidence.listed.add_state(day, kept.records)
             state._shown.add_state(kept.rows)
         return state

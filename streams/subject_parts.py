@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from streams.cells import DayState
 from streams.config import PipelineConfig
 from streams.events import Subject
 from streams.evidence import EvidenceState
-from streams.grid import DayState
 from streams.listed import DayRecords
 from streams.registry import Enrolment
 from streams.rows import Shown

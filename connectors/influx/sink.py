@@ -39,7 +39,7 @@ from connectors.influx.work import Deletion, Lines, Work, index_of, merged
 from connectors.outputs import output_message
 from streams.events import OUTPUT_TOPICS, DeadLetter, MinuteRows, Output
 
-SLICE_LINES = 2 * BATCH_LINES
+SLICE_LINES = BATCH_LINES
 """Lines that one turn of decisions leads to, about; two turns are in memory at once."""
 
 REQUESTS_MAX = 3

@@ -99,7 +99,13 @@ class KafkaServer(Server):
         # Native libraries are unpacked there, and would stay when the server is killed.
         java = ("java", *self._jvm_options, f"-Djava.io.tmpdir={folder}", "-Dlog4j2.level=WARN")
         java = (*java, "-cp", str(installation / "libs" / "*"))
-        tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
+        tool = (
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(properties),
+        )
         return Launch(
             prepare=((*java, *tool),),
             run=(*java, "kafka.Kafka", str(properties)),

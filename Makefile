@@ -21,7 +21,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --retries 10 --timeout 60
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --extra build $(if $(UPGRADE),--upgrade,)
 
-.PHONY: help demo test servers lint format bench contract grafana lock secrets clean
+.PHONY: help demo test servers lint format bench chaos contract grafana lock secrets clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,14 @@ format: $(DEV) ## bring the sources into form
 
 bench: $(DEV) ## run the benchmarks, write bench/results.json
 	$(BIN)/python -m bench
+
+# How many trials `make chaos` makes, and the seed of the first; FIRST=7 SEEDS=1 is the seventh alone.
+SEEDS := 10
+FIRST := 1
+
+chaos: $(DEV) ## break workers, broker and sink at random on a real Kafka, compare with a replay
+	@$(BIN)/python -m tests.servers
+	$(BIN)/python -m tests.chaos --first $(FIRST) --count $(SEEDS)
 
 contract: $(DEV) ## write the event contract in docs/ anew from the structs
 	$(BIN)/wakeline schema --write docs/asyncapi.json

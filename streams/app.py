@@ -232,7 +232,7 @@ def new_app(group: str, settings: Settings, folder: Path) -> faust.App:
         A folder for what Faust believes it needs one for.
     """
     brokers = settings.broker.replace(" ", "").split(",")
-    return faust.App(
+    app = faust.App(
         group,
         broker=";".join(f"{SCHEME}://{broker}" for broker in brokers),
         datadir=folder / group,
@@ -246,7 +246,8 @@ def new_app(group: str, settings: Settings, folder: Path) -> faust.App:
         stream_wait_empty=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        table_standby_replicas=0,
+        # Only with standbys does Faust keep all topics of a partition number together ...
+        table_standby_replicas=1,
         processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=settings.session_timeout_s,
@@ -254,6 +255,9 @@ def new_app(group: str, settings: Settings, folder: Path) -> faust.App:
         broker_rebalance_timeout=REBALANCE_TIMEOUT_S,
         broker_request_timeout=RESTORE_TIMEOUT_S,
     )
+    # ... and only without them does it spread partitions evenly.
+    app.assignor.replicas = 0
+    return app
 
 
 def _processor(

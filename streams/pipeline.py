@@ -305,7 +305,9 @@ class PartitionPipeline:
         if not admitted.records:
             return
         if schema == _CHECK_IN:
+            # Before its topic has had a tick, only the gateway says when this was.
             clock = self._clocks[topic]
+            clock = clock if clock > -math.inf else envelope.time_received
             outputs += state.detection.check_in(admitted.records, enrolment.subject, clock)
         cutoff_s = self._cutoff(topic)
         on_time = admitted.records

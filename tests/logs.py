@@ -108,9 +108,9 @@ def subject(user_id: str = "u1", **changes: Any) -> Subject:
     return msgspec.structs.replace(base, **changes)
 
 
-def pipeline_of(config: PipelineConfig) -> PartitionPipeline:
+def pipeline_of(config: PipelineConfig, epoch: int = 0) -> PartitionPipeline:
     """A fresh pipeline of the only partition."""
-    return PartitionPipeline(0, config, partition_of=lambda _: 0, cohort=load_cohort())
+    return PartitionPipeline(0, config, partition_of=lambda _: 0, cohort=load_cohort(), epoch=epoch)
 
 
 def in_turns(logs: Logs) -> Iterator[tuple[str, list[Message]]]:

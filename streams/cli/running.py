@@ -1,10 +1,12 @@
 """Runs what a command does until it is done, or until Ctrl-C or SIGTERM asks it to stop."""
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from streams.app import Worker
 
 T = TypeVar("T")
 
@@ -33,15 +35,11 @@ async def _with_signals(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]])
     return await work(stop)
 
 
-async def until(stop: asyncio.Event, work: Awaitable[None]) -> None:
-    """Await ``work``; once ``stop`` is set, cancel it and wait until it has cleaned up."""
-    task = asyncio.ensure_future(work)
-    stopped = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopped.cancel()
-        if not task.done():
-            task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def work_until(stop: asyncio.Event, worker: "Worker") -> None:
+    """Let a worker run until it ends or ``stop`` is set; then it checkpoints and ends by itself."""
+    working = asyncio.ensure_future(worker.run())
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    worker.stop()
+    stopping.cancel()
+    await working

@@ -12,7 +12,7 @@ from connectors.publisher import publish
 from connectors.recorder import Place, Span, record
 from connectors.recordings import RecordingMessage, inspect_recordings
 from streams.app import Worker
-from streams.cli.running import until
+from streams.cli.running import work_until
 from streams.cli.sinks import results_sink
 from streams.errors import BrokerMismatch
 from streams.events import INGEST_TOPICS
@@ -116,7 +116,7 @@ class Station:
         keeping_ends = asyncio.Event()
         keeping = asyncio.ensure_future(self._keep(settings.broker, keeper, Span(keeping_ends)))
         worker = Worker(settings, results_sink(settings))
-        working = asyncio.ensure_future(until(stop, worker.run()))
+        working = asyncio.ensure_future(work_until(stop, worker))
         try:
             await asyncio.wait([keeping, working], return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.progress import progress
-from streams.cli.running import run_until_signal, until
+from streams.cli.running import run_until_signal, work_until
 
 if TYPE_CHECKING:
     from connectors.recordings import RecordingMessage, RecordingSummary
@@ -84,7 +84,7 @@ def worker(
 
     async def run(stop: asyncio.Event) -> None:
         sink = results_sink(settings) if Part.RESULTS in parts else None
-        await until(stop, Worker(settings, sink, parts=parts).run())
+        await work_until(stop, Worker(settings, sink, parts=parts))
 
     run_until_signal(run)
 

@@ -164,6 +164,25 @@ def test_second_worker_takes_partitions_over_and_nothing_is_missing() -> None:
 
 
 @pytest.mark.broker
+def test_three_workers_share_the_partitions_and_no_partition_number_is_split() -> None:
+    async def main() -> None:
+        async with broker_with_topics() as address:
+            parts = frozenset({Part.PROCESS})
+            workers = [worker_of(address, Kept(), parts=parts) for _ in range(3)]
+
+            def shares() -> list[int]:
+                found = [worker._figures().process for worker in workers]
+                return [number for one in found if one for number in one.assigned or ()]
+
+            async with working(workers[0]), working(workers[1]), working(workers[2]):
+                # Were one number's topics split, two workers would hold it.
+                await eventually(lambda: all(w.ready.is_set() for w in workers))
+                await eventually(lambda: sorted(shares()) == list(range(PARTITIONS)))
+
+    run(main())
+
+
+@pytest.mark.broker
 def test_live_ticks_go_into_every_ingest_partition_with_the_given_clock() -> None:
     async def main() -> None:
         async with broker_with_topics() as address:

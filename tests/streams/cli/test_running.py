@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+from typing import cast
 
 import pytest
 
-from streams.cli.running import run_until_signal, until
+from streams.app import Worker
+from streams.cli.running import run_until_signal, work_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -30,26 +32,33 @@ def test_second_interruption_does_not_wait() -> None:
         run_until_signal(work)
 
 
-def test_stopped_work_may_clean_up_and_failed_work_is_reported() -> None:
+class Working:
+    """A worker that leaves something behind when it is asked to stop, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.happened: list[str] = []
+        self._error = error
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def run(self) -> None:
+        if self._error is not None:
+            raise self._error
+        await self._stop.wait()
+        await asyncio.sleep(0)
+        self.happened.append("checkpointed")
+
+
+def test_a_stopped_worker_ends_by_itself_and_a_failed_one_is_reported() -> None:
     async def main() -> list[str]:
-        happened: list[str] = []
         stop = asyncio.Event()
-
-        async def endless() -> None:
-            try:
-                await asyncio.Event().wait()
-            finally:
-                await asyncio.sleep(0)
-                happened.append("cleaned up")
-
         asyncio.get_running_loop().call_soon(stop.set)
-        await until(stop, endless())
-
-        async def failing() -> None:
-            raise ValueError("failed")
-
+        worker = Working()
+        await work_until(stop, cast(Worker, worker))
         with pytest.raises(ValueError, match="failed"):
-            await until(asyncio.Event(), failing())
-        return happened
+            await work_until(asyncio.Event(), cast(Worker, Working(ValueError("failed"))))
+        return worker.happened
 
-    assert asyncio.run(main()) == ["cleaned up"]
+    assert asyncio.run(main()) == ["checkpointed"]

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 
 from bench.results import Progress, Result, keep, table
+from tests.servers import ServerMissing
 
-BENCHMARKS = ("messages", "replay", "memory")
+BENCHMARKS = ("messages", "replay", "memory", "state", "checkpoint", "scaling", "sink")
 """Each is a module of this package whose ``run`` gives results."""
 
 
@@ -30,11 +31,15 @@ def main(
         raise typer.Exit(2)
     # What a library retries while a broker starts is no news here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.basicConfig(level=logging.CRITICAL)
     console = Console()
     results: list[Result] = []
     for name in names or BENCHMARKS:
         run: Callable[[Progress], list[Result]] = importlib.import_module(f"bench.{name}").run
-        results += run(lambda line: console.print(line, style="dim", highlight=False))
+        try:
+            results += run(lambda line: console.print(line, style="dim", highlight=False))
+        except ServerMissing as error:
+            console.print(f"{name} was left out: {error}", highlight=False)
         keep(results)
     console.print(table(results))
 

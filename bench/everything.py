@@ -56,13 +56,32 @@ NIGHT_S = 8 * HOUR_S
 Batch = tuple[str, list[Record]]
 
 
+def often_at_last(hours_left: int) -> int:
+    """Every hour in the last hours and seldom before.
+
+    That makes a run several times shorter and leaves the same in the grid.
+    """
+    if hours_left <= HOURLY_H:
+        return 1
+    return 3 if hours_left <= THREE_HOURLY_H else 6
+
+
+def hourly(_hours_left: int) -> int:
+    """Every hour, as often as rows of hours are said while data come in at once."""
+    return 1
+
+
 def hours(
-    subjects: int, count: int, *, partitions: int, partition_of: Callable[[str], int]
+    subjects: int,
+    count: int,
+    *,
+    partitions: int,
+    partition_of: Callable[[str], int],
+    ticks_every_h: Callable[[int], int] = often_at_last,
 ) -> Iterator[Iterator[RecordingMessage]]:
     """Give the messages hour by hour; what is received with an hour lies before its tick.
 
-    Ticks come every hour in the last hours and seldom before, which makes the run several times
-    shorter and leaves the same in the grid.
+    ``ticks_every_h``: hours that are left -> hours between two ticks.
     """
     log = Log()
     users = [(user_of(index), partition_of(user_of(index))) for index in range(subjects)]
@@ -71,14 +90,8 @@ def hours(
         if hour == 0:
             yield itertools.chain(_enrolments(log, users), _tick(log, start_s, partitions))
         yield _hour(log, users, start_s)
-        if (hour + 1) % _ticks_every_h(count - hour) == 0:
+        if (hour + 1) % ticks_every_h(count - hour) == 0:
             yield _tick(log, start_s + HOUR_S + MINUTE_S, partitions)
-
-
-def _ticks_every_h(hours_left: int) -> int:
-    if hours_left <= HOURLY_H:
-        return 1
-    return 3 if hours_left <= THREE_HOURLY_H else 6
 
 
 def _enrolments(log: Log, users: list[tuple[str, int]]) -> Iterator[RecordingMessage]:

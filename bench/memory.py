@@ -3,7 +3,8 @@
 As in two workers of a group, the pipelines of all partitions take a recording hour by hour, in
 processes of their own; what counts is the peak of a process's memory, less what it held before the
 first event. Lists of results that live for a moment are in it, the recording is not: an hour is
-made while it is read.
+made while it is read. So is what checkpoints keep in mind; one is taken every few hours, bit by bit
+as a worker does.
 """
 
 import gc
@@ -22,6 +23,7 @@ from bench.results import Goal, Progress, Result
 from connectors.recordings import RecordingMessage
 from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
+from streams.custody import SUBJECTS_AT_ONCE
 from streams.partitioning import partition_of
 from streams.pipeline import PartitionPipeline
 
@@ -30,6 +32,8 @@ PARTITIONS = 8
 PROCESSES = 2
 HOURS = 114
 """A day's grid is freed when the day settles, up to 111 h after its beginning."""
+CHECKPOINT_EVERY = 6
+"""Parts of the recording, hours or ticks, after which one is taken."""
 WARM_UP_SUBJECTS = 8
 GOAL = Goal(value_at_most=208.0)
 KIB = 1_024
@@ -89,17 +93,31 @@ def feed(subjects: int, hours: int, readings: list[int]) -> int:
         PartitionPipeline(number, config, partition_of=place, cohort=cohort)
         for number in range(PARTITIONS)
     ]
-    for hour in everything.hours(subjects, hours, partitions=PARTITIONS, partition_of=place):
+    recording = everything.hours(subjects, hours, partitions=PARTITIONS, partition_of=place)
+    for number, hour in enumerate(recording):
         for topic, partition, batch in batches(hour):
             outputs = pipelines[partition].process(topic, batch)
             if len(outputs) > BATCH_MESSAGES:
                 # Read while the results are held: a tick gives those of many subjects at once.
                 readings.append(resident())
             del outputs
+        if number % CHECKPOINT_EVERY == 0:
+            for pipeline in pipelines:
+                checkpoint(pipeline)
         readings.append(resident())
     if any(pipeline.counts["dead_letter_count"] for pipeline in pipelines):
         raise RuntimeError("the recording was refused in part")
     return sum(pipeline.counts["record_count"] for pipeline in pipelines)
+
+
+def checkpoint(pipeline: PartitionPipeline) -> None:
+    """Take a checkpoint as a worker does, and drop its records."""
+    checkpoints = pipeline.checkpoints
+    checkpoints.begin(pipeline.head())
+    while not checkpoints.is_complete:
+        checkpoints.take(SUBJECTS_AT_ONCE)
+    checkpoints.seal()
+    checkpoints.committed()
 
 
 def batches(messages: Iterable[RecordingMessage]) -> Iterator[Batch]:

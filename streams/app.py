@@ -26,7 +26,7 @@ from connectors.outputs import output_message
 from connectors.state import StateTopic
 from connectors.ticks import Clock, TickWriter, parse_ticks
 from detectors.cohort import load_cohort
-from streams.agents import ResultsWriter, Stream, run_guarded
+from streams.agents import ResultsWriter, Stream, ease_collector, run_guarded
 from streams.config import PipelineConfig
 from streams.custody import Custody, NewPipeline
 from streams.errors import BrokerUnavailable
@@ -128,6 +128,7 @@ class Worker:
                 await self._sink.close()
 
     async def _run(self) -> None:
+        ease_collector()
         config = self._settings.pipeline_config()
         plan = parse_ticks(self._settings.ticks)
         new_pipeline = self._new_pipelines(config)

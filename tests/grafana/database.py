@@ -214,6 +214,7 @@ def operations(*, until: float = NOW, **changed: float) -> list[Operation]:
         "clock_age_s": 20.0,
         "checkpoint_age_s": 30.0,
         "dead_letter_count": 0.0,
+        "quarantined_subjects": 0.0,
         "retry_count": 0.0,
     }
     found = []
@@ -221,7 +222,7 @@ def operations(*, until: float = NOW, **changed: float) -> list[Operation]:
         for quarter in range(720):
             told = {name: changed.get(name, value) for name, value in healthy.items()}
             counted = {name: n * quarter for name, n in told.items() if name.endswith("_count")}
-            gauges = {name: n for name, n in told.items() if not name.endswith("_count")}
+            gauges = {name: n for name, n in told.items() if name.endswith(("_messages", "_s"))}
             counts = {
                 "record_count": 100.0 * quarter,
                 "late_count": 1.0 * quarter,
@@ -229,6 +230,7 @@ def operations(*, until: float = NOW, **changed: float) -> list[Operation]:
                 "not_enrolled_count": 1.0 * quarter,
                 "absent_count": 1.0 * quarter,
                 "dead_letter_count": counted["dead_letter_count"],
+                "quarantined_subjects": told["quarantined_subjects"],
             }
             results = {"lag_messages": 5.0, "retry_count": counted["retry_count"]}
             at = until - 3.0 * HOUR_S + 15.0 * quarter

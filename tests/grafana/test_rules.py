@@ -18,6 +18,7 @@ pytestmark = pytest.mark.influx
 
 RULES = rules()
 WORKERS = [{"name": "lag", "partition": partition} for partition in ("0", "1")]
+QUARANTINED = [{"name": "clock", "partition": partition} for partition in ("0", "1")]
 PIPELINE = [uid for uid, rule in RULES.items() if rule["labels"]["severity"] == "pipeline"]
 
 
@@ -184,6 +185,8 @@ def test_silence_of_an_answered_alert_counts_for_an_outage(database: Database) -
         ("wakeline-lag", {"lag_messages": 20_000.0}, WORKERS),
         ("wakeline-clock-behind", {"clock_age_s": 4e3}, WORKERS),
         ("wakeline-dead-letters", {"dead_letter_count": 1.0}, [{}]),
+        ("wakeline-quarantined", {"quarantined_subjects": 1.0}, QUARANTINED),
+        ("wakeline-checkpoint-old", {"checkpoint_age_s": 2e3}, WORKERS),
         ("wakeline-results-wait", {"retry_count": 1.0}, [{}]),
     ],
 )

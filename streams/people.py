@@ -129,6 +129,8 @@ class People:
         self, person: Person, step: Callable[[SubjectState], list[Output]]
     ) -> list[Output]:
         """Take a step with one subject; a fault in it stays with that subject."""
+        if person not in self._states:
+            return []  # a fault in another enrolment of the same subject has quarantined both
         state = self[person]
         try:
             return step(state)
@@ -221,9 +223,8 @@ class People:
     def _withdraw(self, clock: float) -> list[Output]:
         """Settle what was due by a withdrawal, then drop everything held of that enrolment."""
         outputs: list[Output] = []
-        reached = [person for person, instant in self._withdrawals.items() if instant <= clock]
-        for person in sorted(reached):
-            instant = self._withdrawals[person]
+        reached = [(person, at) for person, at in self._withdrawals.items() if at <= clock]
+        for person, instant in sorted(reached):
             outputs += self._isolated(person, partial(_ended, instant))
             self._forget(person)
         return outputs

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from streams.detection import Detection
-from streams.events import Alert, AlertKind, DeadLetter, FeatureRow, HeartRate, Output
+from streams.events import (
+    Alert,
+    AlertKind,
+    DeadLetter,
+    FeatureRow,
+    HeartRate,
+    Output,
+    SubjectStatus,
+)
 from streams.subject import SubjectState
 from tests.logs import HOUR_S, START_S, LogWriter, in_turns, pipeline_of, subject
 from tests.test_determinism import CONFIG
@@ -102,3 +110,26 @@ def test_a_detector_that_raises_quarantines_whom_it_was_working_on(
     outputs, quarantined, _ = _outputs()
     assert set(quarantined) == {VICTIM}
     assert _settled(outputs, "u0")
+
+
+def test_a_fault_in_one_enrolment_quarantines_another_of_the_same_subject_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SubjectState, "advance", _raising(SubjectState.advance, after=1))
+    writer = LogWriter()
+    writer.send(subject(VICTIM), received=START_S, user_id=VICTIM)
+    writer.tick(START_S)
+    statuses = [SubjectStatus.WITHDRAWN, SubjectStatus.ENROLLED, SubjectStatus.PAUSED]
+    for number, status in enumerate(statuses, start=1):
+        record = subject(VICTIM, status=status)
+        writer.send(record, received=START_S, user_id=VICTIM)
+        writer.tick(START_S + HOUR_S + number * 60, ["subjects"])
+    beats = [HeartRate(time=START_S - 1_800, heart_rate=60)]
+    writer.send(*beats, received=START_S, user_id=VICTIM)
+    others = [topic for topic in writer.logs if topic != "subjects"]
+    writer.tick(START_S + HOUR_S / 2, others)
+    pipeline = pipeline_of(CONFIG)
+    for topic, log in writer.logs.items():
+        pipeline.process(topic, log)
+    assert pipeline.clock == START_S + HOUR_S / 2
+    assert set(pipeline.quarantined) == {VICTIM}

@@ -9,25 +9,18 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Self
 from unittest.mock import patch
 
 import msgspec
 import structlog
 from msgspec import Struct
 
-from detectors.cohort import load_cohort
+from bench.watched import watched_pipelines
 from streams.app import Part, Worker
 from streams.checkpoint import Checkpoints
-from streams.config import PipelineConfig
-from streams.custody import NewPipeline
-from streams.events import Output
-from streams.gate import LogRecord
-from streams.partitioning import partition_of
-from streams.pipeline import PartitionPipeline
 from streams.settings import Settings
 from streams.state_log import StateRecord
 
@@ -73,14 +66,6 @@ class Watch:
         self._cpu_s = 0.0
         self._ended: set[int] = set()
 
-    def pipelines(self, config: PipelineConfig) -> NewPipeline:
-        """Give what makes the product's own pipelines, each under this watch."""
-        place = partial(partition_of, partitions=config.partitions)
-        cohort = load_cohort()
-        return lambda partition, epoch: Watched(
-            partition, config, partition_of=place, cohort=cohort, epoch=epoch
-        ).under(self)
-
     def start(self) -> None:
         """Start with the first message."""
         if not self.report.started:
@@ -123,26 +108,6 @@ class Watch:
         return timed_take
 
 
-class Watched(PartitionPipeline):
-    """The product's pipeline of one partition, which tells the watch how far it is."""
-
-    def under(self, watch: Watch) -> Self:
-        """Put it under a watch."""
-        self._watch = watch
-        return self
-
-    def process(self, topic: str, records: Sequence[LogRecord]) -> list[Output]:
-        """Take records of one topic."""
-        self._watch.start()
-        return super().process(topic, records)
-
-    @property
-    def blocked(self) -> frozenset[str]:
-        """Topics to pause; the agent asks once all outputs are acknowledged."""
-        self._watch.look(self.partition, self.clock)
-        return super().blocked
-
-
 async def run(task: WorkerTask) -> WorkerReport:
     """Work until the standard input is closed."""
     watch = Watch(task)
@@ -154,7 +119,7 @@ async def run(task: WorkerTask) -> WorkerReport:
         checkpoint_messages=task.checkpoint_messages,
     )
     parts = frozenset({Part.PROCESS})
-    worker = Worker(settings, None, parts=parts, new_pipelines=watch.pipelines)
+    worker = Worker(settings, None, parts=parts, new_pipelines=partial(watched_pipelines, watch))
     told = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, told.set)
     with patch.object(Checkpoints, "take", watch.timed(Checkpoints.take)):

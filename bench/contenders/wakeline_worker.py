@@ -7,19 +7,11 @@ that follows from it has been acknowledged.
 
 import asyncio
 import time
-from collections.abc import Sequence
 from functools import partial
-from typing import Self
 
 from bench.contenders.task import Report, Task
-from detectors.cohort import load_cohort
+from bench.watched import watched_pipelines
 from streams.app import Part, Worker
-from streams.config import PipelineConfig
-from streams.custody import NewPipeline
-from streams.events import Output
-from streams.gate import LogRecord
-from streams.partitioning import partition_of
-from streams.pipeline import PartitionPipeline
 from streams.settings import Settings
 
 
@@ -35,7 +27,7 @@ async def _run(task: Task) -> Report:
         settings,
         None,
         parts=frozenset({Part.PROCESS}),
-        new_pipelines=stopwatch.pipelines,
+        new_pipelines=partial(watched_pipelines, stopwatch),
     )
     running = asyncio.ensure_future(worker.run())
     done = asyncio.ensure_future(stopwatch.done.wait())
@@ -54,14 +46,6 @@ class Stopwatch:
         self._started: tuple[float, float] | None = None
         self._stopped = (0.0, 0.0)
         self.done = asyncio.Event()
-
-    def pipelines(self, config: PipelineConfig) -> NewPipeline:
-        """Give what makes the product's own pipelines, each under this watch."""
-        place = partial(partition_of, partitions=config.partitions)
-        cohort = load_cohort()
-        return lambda partition, epoch: Watched(
-            partition, config, partition_of=place, cohort=cohort, epoch=epoch
-        ).under(self)
 
     def start(self) -> None:
         """Start with the first message."""
@@ -85,26 +69,6 @@ class Stopwatch:
             elapsed_s=self._stopped[0] - self._started[0],
             cpu_s=self._stopped[1] - self._started[1],
         )
-
-
-class Watched(PartitionPipeline):
-    """The product's pipeline of one partition, which tells the stopwatch how far it is."""
-
-    def under(self, stopwatch: Stopwatch) -> Self:
-        """Put it under a watch."""
-        self._stopwatch = stopwatch
-        return self
-
-    def process(self, topic: str, records: Sequence[LogRecord]) -> list[Output]:
-        """Take records of one topic."""
-        self._stopwatch.start()
-        return super().process(topic, records)
-
-    @property
-    def blocked(self) -> frozenset[str]:
-        """Topics to pause; the agent asks once all outputs are acknowledged."""
-        self._stopwatch.look(self.partition, self.clock)
-        return super().blocked
 
 
 def _now() -> tuple[float, float]:

@@ -166,21 +166,6 @@ MEASUREMENTS: dict[str, Measurement] = {
 }
 
 
-def with_current_results(page: str) -> str:
-    """Replace the generated tables of a Markdown page.
-
-    Raises
-    ------
-    ValueError
-        When the page lacks the two comments between which the tables stand.
-    """
-    before, begin, rest = page.partition(BEGIN_TABLES)
-    _, end, after = rest.partition(END_TABLES)
-    if not begin or not end:
-        raise ValueError(f"the page lacks the comments {BEGIN_TABLES} and {END_TABLES}")
-    return f"{before}{begin}\n\n{result_tables()}\n{end}{after}"
-
-
 def result_tables() -> str:
     """Markdown: the buckets, the tags, and each measurement with its fields."""
     parts = [_bucket_table(), _tag_table()]

@@ -234,33 +234,41 @@ def _last(field: str) -> str:
     return f'SELECT last("{field}") FROM "pipeline" WHERE $timeFilter GROUP BY "name", "partition"'
 
 
-def _lag() -> Json:
+def _of_workers(
+    uid: str, title: str, above: tuple[str, float], *, summary: str, wait: str = "0s"
+) -> Json:
+    """Rings for each series of a query whose last figure is above a limit for so long."""
+    query, limit = above
     return _rule(
-        "wakeline-lag",
-        "Pipeline lags",
+        uid,
+        title,
         [
-            asks("A", names.PIPELINE, _last("lag_messages"), RESULTS_WITHIN_S),
+            asks("A", names.PIPELINE, query, RESULTS_WITHIN_S),
             reduced("B", "A"),
-            passes("C", "B", "gt", LAG_MESSAGES_MAX),
+            passes("C", "B", "gt", limit),
         ],
         "pipeline",
-        **{"for": "10m"},
+        **{"for": wait},
         page=names.OPERATION,
+        summary=summary,
+    )
+
+
+def _lag() -> Json:
+    return _of_workers(
+        "wakeline-lag",
+        "Pipeline lags",
+        (_last("lag_messages"), LAG_MESSAGES_MAX),
+        wait="10m",
         summary="Partition {{ $labels.partition }} ({{ $labels.name }}) lags; alerts come late.",
     )
 
 
 def _quarantined() -> Json:
-    return _rule(
+    return _of_workers(
         "wakeline-quarantined",
         "People not watched",
-        [
-            asks("A", names.PIPELINE, _last("quarantined_subjects"), RESULTS_WITHIN_S),
-            reduced("B", "A"),
-            passes("C", "B", "gt", 0),
-        ],
-        "pipeline",
-        page=names.OPERATION,
+        (_last("quarantined_subjects"), 0),
         summary=(
             "Wakeline fails on people of partition {{ $labels.partition }}, by a fault of its own: "
             "nothing can be told of them."
@@ -269,33 +277,21 @@ def _quarantined() -> Json:
 
 
 def _checkpoint_old() -> Json:
-    return _rule(
+    return _of_workers(
         "wakeline-checkpoint-old",
         "State is not saved",
-        [
-            asks("A", names.PIPELINE, _last("checkpoint_age_s"), RESULTS_WITHIN_S),
-            reduced("B", "A"),
-            passes("C", "B", "gt", CHECKPOINT_AGE_MAX_S),
-        ],
-        "pipeline",
-        **{"for": "5m"},
-        page=names.OPERATION,
+        (_last("checkpoint_age_s"), CHECKPOINT_AGE_MAX_S),
+        wait="5m",
         summary="Partition {{ $labels.partition }}: the last checkpoint is old.",
     )
 
 
 def _clock_behind() -> Json:
-    return _rule(
+    return _of_workers(
         "wakeline-clock-behind",
         "Pipeline's clock is behind",
-        [
-            asks("A", names.PIPELINE, _last("clock_age_s"), RESULTS_WITHIN_S),
-            reduced("B", "A"),
-            passes("C", "B", "gt", CLOCK_AGE_MAX_S),
-        ],
-        "pipeline",
-        **{"for": "10m"},
-        page=names.OPERATION,
+        (_last("clock_age_s"), CLOCK_AGE_MAX_S),
+        wait="10m",
         summary="The clock of partition {{ $labels.partition }} is behind; alerts come late.",
     )
 
@@ -311,32 +307,19 @@ def _increase(field: str, name: str) -> str:
 
 
 def _dead_letters() -> Json:
-    query = _increase("dead_letter_count", "clock")
-    return _rule(
+    return _of_workers(
         "wakeline-dead-letters",
         "Many dead letters",
-        [
-            asks("A", names.PIPELINE, query, RESULTS_WITHIN_S),
-            reduced("B", "A"),
-            passes("C", "B", "gt", DEAD_LETTERS_MAX),
-        ],
-        "pipeline",
-        page=names.OPERATION,
+        (_increase("dead_letter_count", "clock"), DEAD_LETTERS_MAX),
         summary="More than 20 messages within 15 minutes could not be read.",
     )
 
 
 def _results_wait() -> Json:
-    return _rule(
+    return _of_workers(
         "wakeline-results-wait",
         "Results wait for their database",
-        [
-            asks("A", names.PIPELINE, _increase("retry_count", "sink"), RESULTS_WITHIN_S),
-            reduced("B", "A"),
-            passes("C", "B", "gt", 0),
-        ],
-        "pipeline",
-        **{"for": "10m"},
-        page=names.OPERATION,
+        (_increase("retry_count", "sink"), 0),
+        wait="10m",
         summary="Writing results had to be tried again for 10 minutes; nothing is lost.",
     )

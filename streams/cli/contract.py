@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from connectors.influx.catalogue import BEGIN_TABLES, with_current_results
-from streams.contract import contract_json, with_current_tables
+from connectors.influx.catalogue import BEGIN_TABLES, END_TABLES, result_tables
+from streams.contract import contract_json, with_current_tables, with_tables
 from streams.errors import BadInput
 
 
@@ -47,3 +47,8 @@ def _bring_up_to_date(path: Path) -> None:
     except ValueError as error:
         raise BadInput(f"cannot bring {path} up to date: {error}") from error
     path.write_text(page, encoding="utf-8")
+
+
+def with_current_results(page: str) -> str:
+    """Replace the generated tables of the results' Markdown page (see `with_tables`)."""
+    return with_tables(page, BEGIN_TABLES, END_TABLES, result_tables())

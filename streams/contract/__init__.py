@@ -6,7 +6,7 @@ Nothing is written down twice: topics, record types, ranges, units and descripti
 
 from streams.contract.asyncapi import CONTRACT_VERSION, KEPT_FOR_EVER, asyncapi, contract_json
 from streams.contract.examples import example
-from streams.contract.tables import record_tables, with_current_tables
+from streams.contract.tables import record_tables, with_current_tables, with_tables
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -16,4 +16,5 @@ __all__ = [
     "example",
     "record_tables",
     "with_current_tables",
+    "with_tables",
 ]

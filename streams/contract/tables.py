@@ -17,18 +17,23 @@ _NAME = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 
 
 def with_current_tables(page: str) -> str:
-    """Replace the generated tables of a Markdown page.
+    """Replace the generated tables of the contract's Markdown page (see `with_tables`)."""
+    return with_tables(page, BEGIN_TABLES, END_TABLES, record_tables())
+
+
+def with_tables(page: str, begin: str, end: str, tables: str) -> str:
+    """Replace what stands between two comments of a Markdown page.
 
     Raises
     ------
     ValueError
         When the page lacks the two comments between which the tables stand.
     """
-    before, begin, rest = page.partition(BEGIN_TABLES)
-    _, end, after = rest.partition(END_TABLES)
-    if not begin or not end:
-        raise ValueError(f"the page lacks the comments {BEGIN_TABLES} and {END_TABLES}")
-    return f"{before}{begin}\n\n{record_tables()}\n{end}{after}"
+    before, found_begin, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ValueError(f"the page lacks the comments {begin} and {end}")
+    return f"{before}{begin}\n\n{tables}\n{end}{after}"
 
 
 def record_tables() -> str:

@@ -10,9 +10,8 @@ from connectors.influx.catalogue import (
     END_TABLES,
     MEASUREMENTS,
     TAGS,
-    with_current_results,
 )
-from streams.cli.contract import schema
+from streams.cli.contract import schema, with_current_results
 from streams.errors import BadInput
 from streams.settings import Settings
 from tests.connectors.influx.pictures import make_buckets

@@ -16,6 +16,7 @@ from detectors.base import CONTEXT, DAY, HOUR, State, detector, refuse_unknown
 from detectors.cohort import Prior
 from detectors.config import Concern
 from detectors.features import Shape, from_shape, to_shape
+from detectors.running import mean_of, numbers_of, update
 
 HORIZON = 42
 """Observations over which the usual is forgotten: six weeks of days."""
@@ -306,15 +307,15 @@ def _learn(level: _Level, form: Form, value: float, hour: int | None) -> None:
     if abs(residual) > HOLD_Z * reach and level.days > HOLD_COUNT:
         # Lone outliers widen the scale; a stretch of them counts once, or it would hide itself.
         if level.held is None:
-            _update(level.deviation, abs(clipped) / doubt, HORIZON * a_day)
+            update(level.deviation, abs(clipped) / doubt, HORIZON * a_day)
         _hold(level, residual, HOLD_COUNT * a_day)
         return
     level.held = None
-    _update(level.centre, level.centre.get() + clipped, HORIZON * a_day)
-    _update(level.deviation, abs(clipped) / doubt, HORIZON * a_day)
+    update(level.centre, level.centre.get() + clipped, HORIZON * a_day)
+    update(level.deviation, abs(clipped) / doubt, HORIZON * a_day)
     if hour is not None:
         at_hour = level.hours.setdefault(hour, Mean())
-        _update(at_hour, middle + clipped - level.centre.get(), HORIZON)
+        update(at_hour, middle + clipped - level.centre.get(), HORIZON)
 
 
 def _hold(level: _Level, residual: float, count: int) -> None:
@@ -328,35 +329,21 @@ def _hold(level: _Level, residual: float, count: int) -> None:
         level.held = None
 
 
-def _update(mean: Mean, value: float, horizon: int) -> None:
-    # A mean whose count stops growing forgets exponentially.
-    mean.n = min(mean.n, horizon - 1.0)
-    mean.update(value)
-
-
 def _numbers(level: _Level) -> list[float]:
     held = level.held if level.held is not None else Mean()
     numbers: list[float] = [level.days, level.last_day, level.relearned]
     for mean in (level.centre, level.deviation, held):
-        numbers += [mean.n, mean.get()]
+        numbers += numbers_of(mean)
     for hour, mean in sorted(level.hours.items()):
-        numbers += [hour, mean.n, mean.get()]
+        numbers += [hour, *numbers_of(mean)]
     return numbers
 
 
 def _level(form: Form, numbers: list[float]) -> _Level:
     level = _Level(form)
     level.days, level.last_day, level.relearned = (int(number) for number in numbers[:3])
-    level.centre, level.deviation, held = (_mean(numbers[at], numbers[at + 1]) for at in (3, 5, 7))
+    level.centre, level.deviation, held = (mean_of(numbers[at], numbers[at + 1]) for at in (3, 5, 7))
     level.held = held if held.n > 0.0 else None
     for at in range(9, len(numbers), 3):
-        level.hours[int(numbers[at])] = _mean(numbers[at + 1], numbers[at + 2])
+        level.hours[int(numbers[at])] = mean_of(numbers[at + 1], numbers[at + 2])
     return level
-
-
-def _mean(n: float, value: float) -> Mean:
-    """A running mean as it was: one observation of weight ``n`` is all that it remembers."""
-    mean = Mean()
-    if n > 0.0:
-        mean.update(value, w=n)
-    return mean

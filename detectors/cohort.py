@@ -24,7 +24,8 @@ class Prior(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     All on the scale of the feature's shape (``detectors.features``: plain, square root or natural
     logarithm). ``centre``: the middle of the people's own middles, ``spread``: the standard
-    deviation between these, ``scale``: the usual standard deviation within a person. ``source``
+    deviation between these, ``scale``: the usual standard deviation within a person,
+    ``persistence``: the correlation of a person's day with the day before (0: none). ``source``
     says where the figures come from, ``people`` how many they were fitted on (0: published or
     physical figures).
     """
@@ -32,6 +33,7 @@ class Prior(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     centre: float
     spread: Positive
     scale: Positive
+    persistence: Annotated[float, Meta(ge=0.0, le=0.95)] = 0.0
     people: Annotated[int, Meta(ge=0)] = 0
     source: str
 

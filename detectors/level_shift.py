@@ -1,0 +1,291 @@
+"""A level that shifted within the last days, in one feature or in several at once.
+
+A person's daily figures wander about their usual: today partly continues yesterday. What is new in
+a day is the innovation, its difference from what the day before let expect; of the likelihood of a
+shift given the innovations of the last days, `detectors.shifts` tells.
+
+Sources: Willsky & Jones 1976 and Basseville & Nikiforov 1993, section 7.2.4 (likelihood ratio of a
+jump in a whitened signal); Sidak 1967 (correction for the number of statistics that are looked at).
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import ClassVar, Self
+
+import msgspec
+from msgspec import Struct
+from river.stats import Mean
+
+from detectors.base import CONTEXT, DAY, State, detector, refuse_unknown
+from detectors.cohort import Prior
+from detectors.config import Concern
+from detectors.features import Shape, from_shape, to_shape
+from detectors.patterns import Domain
+from detectors.running import mean_of, numbers_of, update
+from detectors.shifts import SPAN_DAYS, Day, Role, Shift, most_telling
+
+WARM_UP_DAYS = 14
+"""Values of its own before a feature counts, unless a site decides otherwise."""
+
+HORIZON = 42
+"""Observations over which a person's usual is forgotten: six weeks of days."""
+
+CLIP = 3.0
+"""Innovations count up to here (in standard deviations), so that no day decides alone."""
+
+LEARN_CLIP = 2.5
+"""Deviations are learned up to here (in standard deviations), as in Huber's estimator."""
+
+PRIOR_SCALE_COUNT = 10.0
+"""Own values that the cohort's scale is worth."""
+
+PRIOR_COUNT_MAX = 14.0
+"""Most own values that the cohort's centre is worth; fewer where people differ much."""
+
+FEATURES_MAX = 64
+"""Most features of one detector; further ones are left out, so that memory is bounded."""
+
+_SD_OF_DEVIATION = math.sqrt(math.pi / 2.0)
+
+
+class Term(Struct, frozen=True):
+    """How a feature enters: its shape, its smallest standard deviation in its unit, its role.
+
+    ``prior`` carries the persistence from day to day (0..0.95); without one there is none.
+    """
+
+    shape: Shape = Shape.LINEAR
+    floor: float = 1.0
+    role: Role = Role()
+    prior: Prior | None = None
+
+    @property
+    def fresh(self) -> float:
+        """Share of a day's variance that is new in it."""
+        return 1.0 - self.carried(1) ** 2
+
+    def carried(self, days: int) -> float:
+        """Share of a deviation that is left after some days."""
+        persistence: float = 0.0 if self.prior is None else self.prior.persistence
+        return persistence**days
+
+
+TermOf = Callable[[str], Term | None]
+"""Feature -> how it enters; None: the feature is not for this detector."""
+
+
+def _any_term(feature: str) -> Term | None:
+    return _TERM
+
+
+_TERM = Term(role=Role(Concern.BOTH, Domain.OTHER))
+
+
+class _Usual:
+    """Where a feature usually lies and how much is new in a day, on the scale of its shape."""
+
+    __slots__ = ("centre", "count", "deviation")
+
+    def __init__(self, term: Term) -> None:
+        self.deviation = Mean()
+        scale = 2.0 * term.floor if term.prior is None else term.prior.scale
+        new = scale * math.sqrt(term.fresh) / _SD_OF_DEVIATION
+        self.deviation.update(new, w=PRIOR_SCALE_COUNT)
+        self.start(term)
+
+    def start(self, term: Term) -> None:
+        """Begin with the cohort's centre: worth little where people differ much."""
+        self.count = 0
+        self.centre = Mean()
+        if term.prior is not None:
+            weight = min((term.prior.scale / term.prior.spread) ** 2, PRIOR_COUNT_MAX)
+            self.centre.update(term.prior.centre, w=weight)
+
+    def scale(self, term: Term) -> float:
+        """Standard deviation of what is new in a day, never below the floor at this centre."""
+        middle = self.centre.get()
+        floor = to_shape(term.shape, from_shape(term.shape, middle) + term.floor) - middle
+        return max(self.deviation.get() * _SD_OF_DEVIATION, floor * math.sqrt(term.fresh))
+
+
+class _News(Struct, frozen=True):
+    """What is new in a value, on the scale of its shape.
+
+    ``residual`` is its distance from the centre and ``innovation`` from what was expected; ``sd``
+    is the innovation's standard deviation, ``scale`` what it is after a gap of one day.
+    """
+
+    residual: float
+    innovation: float
+    sd: float
+    scale: float
+    day: Day
+
+
+@detector
+class LevelShift:
+    """Likelihood ratio of a level shift within the last days, of each feature and of patterns.
+
+    With persistence p, g days since the last value, and u = value - centre, the innovation is
+    u - p**g u_last, with variance s2 (1 - p**(2 g)) / (1 - p**2). A shift d that began on a day
+    adds d to the first innovation from then on, and d (1 - p**g) to each later one. ``score =
+    (1 - tail(z))**m``: how often the largest of m such statistics stays below z by chance.
+
+    Only features with ``warm_up_days`` values of their own count; without any the score is 0. ``x``
+    may carry ``DAY``; without it each call is the next day.
+
+    >>> shift = LevelShift()
+    >>> for day in range(28):
+    ...     shift.learn_one({"sleep_duration_min": 440.0 + 12.0 * (day % 3 - 1)})
+    >>> shift.score_one({"sleep_duration_min": 430.0}) < 0.9
+    True
+    >>> shift.learn_one({"sleep_duration_min": 380.0})
+    >>> shift.score_one({"sleep_duration_min": 385.0}) > 0.99
+    True
+    """
+
+    name: ClassVar[str] = "level_shift"
+    version: ClassVar[str] = "1"
+
+    __slots__ = ("_recent", "_term_of", "_usual", "_warm_up_days")
+
+    def __init__(self, term_of: TermOf = _any_term, warm_up_days: int = WARM_UP_DAYS) -> None:
+        self._term_of = term_of
+        self._warm_up_days = warm_up_days
+        self._usual: dict[str, _Usual] = {}
+        self._recent: dict[str, tuple[Day, ...]] = {}
+
+    def score_one(self, x: Mapping[str, float]) -> float:
+        """How often chance alone stays below what ``x`` and the days before it tell."""
+        refuse_unknown(x)
+        shift = self.look(x)
+        return 0.0 if shift is None else shift.score
+
+    def look(self, x: Mapping[str, float]) -> Shift | None:
+        """The most telling shift with ``x`` taken in; None while no feature has warmed up."""
+        today = self._day_of(x)
+        recent = {**self._recent, **dict(self._told(x, today))}
+        known = {name: days for name, days in sorted(recent.items()) if self._is_known(name)}
+        roles = {feature: self._term(feature).role for feature in known}
+        return most_telling(known, roles, today) if known else None
+
+    def ahead(self) -> Self:
+        """A twin that can observe rows which are not to be learned; this one stays as it is."""
+        twin = type(self)(self._term_of, self._warm_up_days)
+        twin._usual = self._usual
+        twin._recent = dict(self._recent)
+        return twin
+
+    def observe_one(self, x: Mapping[str, float]) -> None:
+        """Keep what a day told for the days after it, without changing what is usual."""
+        refuse_unknown(x)
+        self._recent.update(dict(self._told(x, self._day_of(x))))
+
+    def learn_one(self, x: Mapping[str, float]) -> None:
+        """Keep what a day told, and take it into what is usual."""
+        refuse_unknown(x)
+        today = self._day_of(x)
+        for feature, value in x.items():
+            term = self._term_of(feature)
+            if term is None or feature in CONTEXT:
+                continue
+            if feature not in self._usual:
+                if len(self._usual) >= FEATURES_MAX:
+                    continue
+                self._usual[feature] = _Usual(term)
+            news = self._news(feature, value, today)
+            self._recent[feature] = _kept(self._recent.get(feature, ()), news.day)
+            _learn(self._usual[feature], term, news)
+
+    def relearn(self, features: frozenset[str] | None = None) -> None:
+        """Forget where the centre lies and warm up again; how much is new in a day stays."""
+        for feature, usual in self._usual.items():
+            if features is None or feature in features:
+                usual.start(self._term(feature))
+                self._recent.pop(feature, None)
+
+    def to_state(self) -> State:
+        """By feature: count, (n, mean) of centre and deviation; and the numbers of its days."""
+        usual = {
+            feature: [own.count, *numbers_of(own.centre), *numbers_of(own.deviation)]
+            for feature, own in sorted(self._usual.items())
+        }
+        recent = {
+            feature: msgspec.to_builtins(days) for feature, days in sorted(self._recent.items())
+        }
+        return {"usual": usual, "recent": recent}
+
+    @classmethod
+    def from_state(
+        cls, state: State, term_of: TermOf = _any_term, warm_up_days: int = WARM_UP_DAYS
+    ) -> Self:
+        """A detector as it was; ``term_of`` and ``warm_up_days`` are configuration, not state."""
+        shift = cls(term_of, warm_up_days)
+        for feature, (count, *means) in state["usual"].items():
+            term = term_of(feature)
+            if term is None:
+                continue
+            own = shift._usual[feature] = _Usual(term)
+            own.count = int(count)
+            own.centre, own.deviation = mean_of(*means[:2]), mean_of(*means[2:])
+            if feature in state["recent"]:
+                days = msgspec.convert(state["recent"][feature], tuple[Day, ...])
+                shift._recent[feature] = days
+        return shift
+
+    def _is_known(self, feature: str) -> bool:
+        return self._usual[feature].count >= self._warm_up_days
+
+    def _term(self, feature: str) -> Term:
+        return self._term_of(feature) or _TERM
+
+    def _day_of(self, x: Mapping[str, float]) -> int:
+        if DAY in x:
+            return int(x[DAY])
+        return max((days[-1].day for days in self._recent.values()), default=-1) + 1
+
+    def _told(self, x: Mapping[str, float], today: int) -> Iterator[tuple[str, tuple[Day, ...]]]:
+        for feature, value in x.items():
+            if feature in self._usual:
+                news = self._news(feature, value, today)
+                yield feature, _kept(self._recent.get(feature, ()), news.day)
+
+    def _news(self, feature: str, value: float, today: int) -> _News:
+        usual, term = self._usual[feature], self._term(feature)
+        shaped = to_shape(term.shape, value)
+        centre = usual.centre.get() if usual.centre.n > 0.0 else shaped
+        before = [day for day in self._recent.get(feature, ()) if day.day < today]
+        carried = term.carried(today - before[-1].day) if before else 0.0
+        left = carried * (to_shape(term.shape, before[-1].value) - centre) if before else 0.0
+        scale = usual.scale(term)
+        doubt = 1.0 + (1.0 - carried) ** 2 / max(usual.centre.n, 0.5)
+        sd = scale * math.sqrt((1.0 - carried**2) / term.fresh * doubt)
+        innovation = shaped - centre - left
+        gain = scale / math.sqrt(term.fresh) / sd
+        day = Day(
+            today,
+            value,
+            from_shape(term.shape, centre + left),
+            max(-CLIP, min(CLIP, innovation / sd)),
+            gain,
+            gain * (1.0 - carried),
+        )
+        return _News(shaped - centre, innovation, sd, scale, day)
+
+
+def _kept(before: Sequence[Day], day: Day) -> tuple[Day, ...]:
+    """The days that a later look needs: those within the span, and the last one in any case."""
+    return (*(old for old in before if day.day - SPAN_DAYS < old.day < day.day), day)
+
+
+def _learn(usual: _Usual, term: Term, news: _News) -> None:
+    usual.count += 1
+    reach = LEARN_CLIP * news.sd
+    new = min(abs(news.innovation), reach) * news.scale / news.sd
+    whole = LEARN_CLIP * news.scale / math.sqrt(term.fresh)
+    centre = usual.centre.get() + max(-whole, min(whole, news.residual))
+    if usual.centre.n > 0.0:
+        update(usual.deviation, new, HORIZON)
+        update(usual.centre, centre, HORIZON)
+    else:
+        usual.centre.update(to_shape(term.shape, news.day.value))

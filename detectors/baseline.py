@@ -342,7 +342,9 @@ def _numbers(level: _Level) -> list[float]:
 def _level(form: Form, numbers: list[float]) -> _Level:
     level = _Level(form)
     level.days, level.last_day, level.relearned = (int(number) for number in numbers[:3])
-    level.centre, level.deviation, held = (mean_of(numbers[at], numbers[at + 1]) for at in (3, 5, 7))
+    level.centre, level.deviation, held = (
+        mean_of(numbers[at], numbers[at + 1]) for at in (3, 5, 7)
+    )
     level.held = held if held.n > 0.0 else None
     for at in range(9, len(numbers), 3):
         level.hours[int(numbers[at])] = mean_of(numbers[at + 1], numbers[at + 2])

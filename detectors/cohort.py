@@ -4,6 +4,8 @@ Nothing is learned across subjects on the fly: a cohort is a file, fitted from r
 ``detectors.fitting``, and part of what settled results are a function of.
 """
 
+import math
+from bisect import bisect_left
 from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated
@@ -15,6 +17,9 @@ from streams.events import WindowKind
 
 DEFAULT_FILE = "cohort_default.json"
 """Name of the cohort that ships with the package."""
+
+FALLBACK_BUDGETS = [(0.1, 4.0), (1.0, 3.0)]
+"""Thresholds of a rule of which a cohort says nothing."""
 
 Positive = Annotated[float, Meta(gt=0.0)]
 
@@ -39,19 +44,34 @@ class Prior(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Cohort(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Priors by ``window.feature``, and the score above which a feature of a row is anomalous.
+    """Priors by ``window.feature``, and from which score on a row is anomalous.
 
-    ``thresholds`` (0..1, by window kind) are quantiles of the highest score of a cohort's rows.
+    ``thresholds`` (0..1, by window kind) are quantiles of the highest score of a feature in a
+    cohort's rows. ``budgets``: by rule, what its threshold has to be for it to ring so many times
+    per person-month and no more: pairs of alerts per person-month and standard deviations.
     """
 
     version: str
     source: str
     priors: dict[str, Prior]
     thresholds: dict[WindowKind, Annotated[float, Meta(gt=0.0, lt=1.0)]]
+    budgets: dict[str, list[tuple[Positive, float]]] = {}
 
     def prior(self, window: WindowKind, feature: str) -> Prior | None:
         """The prior of a feature; None when the cohort knows none."""
         return self.priors.get(f"{window.value}.{feature}")
+
+    def threshold_z(self, rule: str, per_month: float) -> float:
+        """Threshold (standard deviations) of a rule for a budget (alerts per person-month).
+
+        Between and beyond the budgets that were fitted it goes on in a straight line over the
+        logarithm of the budget.
+        """
+        points = sorted(self.budgets.get(rule, FALLBACK_BUDGETS))
+        place = min(max(bisect_left(points, (per_month,)), 1), len(points) - 1)
+        (low, high), (first, last) = zip(*points[place - 1 : place + 1], strict=True)
+        share = math.log(per_month / low) / math.log(high / low)
+        return float(first + share * (last - first))
 
 
 def load_cohort(data: bytes | None = None) -> Cohort:

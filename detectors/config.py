@@ -62,17 +62,22 @@ Hours = Annotated[float, Meta(ge=0.0)]
 class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of detection for one project.
 
-    ``warm_up_days`` counts valid days of each feature of its own. ``persistence`` is (k, n): k of
-    the last n valid rows; ``refractory_h`` the pause after an episode; ``silence_min_h`` the
-    shortest silence that a DATA alert may speak of (all in hours). ``threshold`` (0..1) overrides
-    the cohort's quantile where given. ``concerns`` maps a feature to the side that is of concern
-    at this site, where it differs from the default. ``limits`` and ``check_in_limits`` replace the
-    default ones.
+    ``budget_per_month``: most clinical alerts per person-month that the care team can take, those
+    included that are withdrawn. ``warm_up_days`` counts valid days of each feature of its own.
+    ``persistence_days``: fewest days that have to tell of a change; ``persistence_hours`` is (k,
+    n): k of the last n valid hours. ``refractory_h`` is the pause after an episode;
+    ``silence_min_h`` the shortest silence that a DATA alert may speak of (all in hours).
+    ``threshold`` (0..1) overrides the cohort's where given. ``concerns`` maps a feature to the side
+    that is of concern at this site, where it differs from the default. ``limits`` and
+    ``check_in_limits`` replace the default ones. ``detectors`` names further detectors whose scores
+    are kept beside, for comparison; they ring no alert.
     """
 
+    budget_per_month: Annotated[float, Meta(gt=0.0, le=30.0)] = 1.0
     warm_up_days: Annotated[int, Meta(ge=1)] = 14
+    detectors: tuple[str, ...] = ()
     threshold: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
-    persistence_days: tuple[int, int] = (2, 3)
+    persistence_days: Annotated[int, Meta(ge=1, le=5)] = 2
     persistence_hours: tuple[int, int] = (5, 6)
     refractory_h: Hours = 168.0
     silence_min_h: Hours = 24.0

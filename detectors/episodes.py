@@ -27,7 +27,7 @@ NAMESPACE = uuid.UUID("6f1c2d0e-52f5-5b0c-9a55-2f1b7b5f3a10")
 OURSELVES = "wakeline"
 """``status_by`` of an alert whose status no member of staff set."""
 
-POLICY_VERSION = "2"
+POLICY_VERSION = "3"
 """Changes whenever the same scores would give other alerts."""
 
 
@@ -67,7 +67,7 @@ class Episode(Struct, kw_only=True):
 
 
 class Judged(Struct):
-    """One of the last valid rows of a feature: its end (s UTC), and the side it was unusual to."""
+    """One of the last valid hours of a feature: its end (s UTC), and the side it was unusual to."""
 
     end: float
     side: int
@@ -76,7 +76,9 @@ class Judged(Struct):
 class PolicyState(Struct, kw_only=True):
     """What the policy remembers of one subject.
 
-    ``recent``: by window and feature the last valid rows. ``episodes``: the last one of each rule.
+    ``recent``: by feature the last valid hours. ``episodes``: the last one of each rule.
+    ``offset``: by how much the person's threshold of a shift is off the cohort's (standard
+    deviations).
     ``silence_until``: end (s UTC) of the last row whose silence was judged. ``sync_gap_usual_h``:
     as the last day told it. ``worn_days``: bits of the last days, 1 where the wearable was worn;
     ``unworn_h``: hours on end that it was not.
@@ -84,6 +86,7 @@ class PolicyState(Struct, kw_only=True):
 
     recent: dict[str, list[Judged]] = {}
     episodes: dict[str, Episode] = {}
+    offset: float = 0.0
     silence_until: float = 0.0
     sync_gap_usual_h: float | None = None
     worn_days: int = 0
@@ -114,7 +117,7 @@ class PolicyState(Struct, kw_only=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What a rule found in a row; ``lasting``: features of its reasons that are persistent."""
+    """What a rule found in a row."""
 
     kind: AlertKind
     rule: str
@@ -122,7 +125,6 @@ class Finding(Struct, frozen=True, kw_only=True):
     score: float
     threshold: float
     reasons: Sequence[Reason]
-    lasting: Sequence[str] = ()
     summary: str
     missing: Sequence[str] = ()
     model_versions: dict[str, str] = {}

@@ -11,6 +11,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from detectors.config import Concern
+from detectors.patterns import Domain
 from streams.events import WindowKind
 
 
@@ -42,7 +43,8 @@ class FeatureSpec(Struct, frozen=True, kw_only=True):
 
     ``floor`` is the smallest standard deviation taken for real, in ``unit``; ``name`` is what
     staff call it, and ``phrase`` goes before its value in a sentence, where it differs.
-    ``channel`` is the channel whose coverage vouches for it.
+    ``channel`` is the channel whose coverage vouches for it, ``domain`` what it tells of in a
+    pattern.
     """
 
     window: WindowKind
@@ -55,6 +57,7 @@ class FeatureSpec(Struct, frozen=True, kw_only=True):
     name: str
     phrase: str = ""
     channel: str | None = None
+    domain: Domain = Domain.OTHER
     yields_to: str | None = None
 
 
@@ -72,6 +75,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         name="sleep duration",
         phrase="slept",
         channel="sleep",
+        domain=Domain.SLEEP,
     ),
     FeatureSpec(
         window=WindowKind.NIGHT,
@@ -126,6 +130,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         display=Display.BPM,
         name="heart rate asleep",
         channel="heart_rate",
+        domain=Domain.HEART_RATE,
     ),
     FeatureSpec(
         window=WindowKind.NIGHT,
@@ -136,6 +141,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         display=Display.BPM,
         name="resting heart rate at night",
         channel="heart_rate",
+        domain=Domain.HEART_RATE,
         yields_to="heart_rate_sleeping_bpm",
     ),
     FeatureSpec(
@@ -148,6 +154,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         display=Display.MS,
         name="heart rate variability asleep",
         channel="inter_beat_interval",
+        domain=Domain.VARIABILITY,
     ),
     FeatureSpec(
         window=WindowKind.NIGHT,
@@ -185,6 +192,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         name="steps",
         phrase="walked",
         channel="steps",
+        domain=Domain.ACTIVITY,
     ),
     FeatureSpec(
         window=WindowKind.DAY,
@@ -197,6 +205,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         name="phone use",
         phrase="phone in use for",
         channel="phone",
+        domain=Domain.PHONE,
     ),
     FeatureSpec(
         window=WindowKind.DAY,
@@ -209,6 +218,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         name="phone unlocks",
         phrase="phone unlocked",
         channel="phone",
+        domain=Domain.PHONE,
     ),
     FeatureSpec(
         window=WindowKind.DAY,
@@ -230,6 +240,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         display=Display.BPM,
         name="resting heart rate",
         channel="heart_rate",
+        domain=Domain.HEART_RATE,
     ),
     FeatureSpec(
         window=WindowKind.DAY,
@@ -241,6 +252,7 @@ SPECS: tuple[FeatureSpec, ...] = (
         display=Display.MS,
         name="heart rate variability",
         channel="inter_beat_interval",
+        domain=Domain.VARIABILITY,
     ),
     FeatureSpec(
         window=WindowKind.HOUR,

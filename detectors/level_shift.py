@@ -8,6 +8,7 @@ Sources: Willsky & Jones 1976 and Basseville & Nikiforov 1993, section 7.2.4 (li
 jump in a whitened signal); Sidak 1967 (correction for the number of statistics that are looked at).
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Self
@@ -26,6 +27,9 @@ from detectors.shifts import SPAN_DAYS, Day, Role, Shift, most_telling
 
 WARM_UP_DAYS = 14
 """Values of its own before a feature counts, unless a site decides otherwise."""
+
+DAYS_MIN = 2
+"""Fewest days that have to tell of a shift, unless a site decides otherwise."""
 
 HORIZON = 42
 """Observations over which a person's usual is forgotten: six weeks of days."""
@@ -131,8 +135,9 @@ class LevelShift:
     adds d to the first innovation from then on, and d (1 - p**g) to each later one. ``score =
     (1 - tail(z))**m``: how often the largest of m such statistics stays below z by chance.
 
-    Only features with ``warm_up_days`` values of their own count; without any the score is 0. ``x``
-    may carry ``DAY``; without it each call is the next day.
+    Only features with ``warm_up_days`` values of their own count; without any the score is 0. At
+    least ``days_min`` days have to tell of a shift. ``x`` may carry ``DAY``; without it each call
+    is the next day.
 
     >>> shift = LevelShift()
     >>> for day in range(28):
@@ -147,13 +152,20 @@ class LevelShift:
     name: ClassVar[str] = "level_shift"
     version: ClassVar[str] = "1"
 
-    __slots__ = ("_recent", "_term_of", "_usual", "_warm_up_days")
+    __slots__ = ("_days_min", "_recent", "_term_of", "_usual", "_warm_up_days")
 
-    def __init__(self, term_of: TermOf = _any_term, warm_up_days: int = WARM_UP_DAYS) -> None:
+    def __init__(
+        self,
+        term_of: TermOf = _any_term,
+        warm_up_days: int = WARM_UP_DAYS,
+        days_min: int = DAYS_MIN,
+    ) -> None:
         self._term_of = term_of
         self._warm_up_days = warm_up_days
+        self._days_min = days_min
         self._usual: dict[str, _Usual] = {}
-        self._recent: dict[str, tuple[Day, ...]] = {}
+        # Never changed, only replaced, so that twins can share it.
+        self._recent: Mapping[str, tuple[Day, ...]] = {}
 
     def score_one(self, x: Mapping[str, float]) -> float:
         """How often chance alone stays below what ``x`` and the days before it tell."""
@@ -167,24 +179,22 @@ class LevelShift:
         recent = {**self._recent, **dict(self._told(x, today))}
         known = {name: days for name, days in sorted(recent.items()) if self._is_known(name)}
         roles = {feature: self._term(feature).role for feature in known}
-        return most_telling(known, roles, today) if known else None
+        return most_telling(known, roles, today, self._days_min) if known else None
 
     def ahead(self) -> Self:
         """A twin that can observe rows which are not to be learned; this one stays as it is."""
-        twin = type(self)(self._term_of, self._warm_up_days)
-        twin._usual = self._usual
-        twin._recent = dict(self._recent)
-        return twin
+        return copy.copy(self)
 
     def observe_one(self, x: Mapping[str, float]) -> None:
         """Keep what a day told for the days after it, without changing what is usual."""
         refuse_unknown(x)
-        self._recent.update(dict(self._told(x, self._day_of(x))))
+        self._recent = {**self._recent, **dict(self._told(x, self._day_of(x)))}
 
     def learn_one(self, x: Mapping[str, float]) -> None:
         """Keep what a day told, and take it into what is usual."""
         refuse_unknown(x)
         today = self._day_of(x)
+        recent = dict(self._recent)
         for feature, value in x.items():
             term = self._term_of(feature)
             if term is None or feature in CONTEXT:
@@ -194,15 +204,20 @@ class LevelShift:
                     continue
                 self._usual[feature] = _Usual(term)
             news = self._news(feature, value, today)
-            self._recent[feature] = _kept(self._recent.get(feature, ()), news.day)
+            recent[feature] = _kept(recent.get(feature, ()), news.day)
             _learn(self._usual[feature], term, news)
+        self._recent = recent
 
     def relearn(self, features: frozenset[str] | None = None) -> None:
         """Forget where the centre lies and warm up again; how much is new in a day stays."""
         for feature, usual in self._usual.items():
             if features is None or feature in features:
                 usual.start(self._term(feature))
-                self._recent.pop(feature, None)
+        self._recent = {
+            feature: days
+            for feature, days in self._recent.items()
+            if not (features is None or feature in features)
+        }
 
     def to_state(self) -> State:
         """By feature: count, (n, mean) of centre and deviation; and the numbers of its days."""
@@ -217,10 +232,15 @@ class LevelShift:
 
     @classmethod
     def from_state(
-        cls, state: State, term_of: TermOf = _any_term, warm_up_days: int = WARM_UP_DAYS
+        cls,
+        state: State,
+        term_of: TermOf = _any_term,
+        warm_up_days: int = WARM_UP_DAYS,
+        days_min: int = DAYS_MIN,
     ) -> Self:
-        """A detector as it was; ``term_of`` and ``warm_up_days`` are configuration, not state."""
-        shift = cls(term_of, warm_up_days)
+        """A detector as it was; all but ``state`` is configuration."""
+        shift = cls(term_of, warm_up_days, days_min)
+        recent: dict[str, tuple[Day, ...]] = {}
         for feature, (count, *means) in state["usual"].items():
             term = term_of(feature)
             if term is None:
@@ -229,8 +249,8 @@ class LevelShift:
             own.count = int(count)
             own.centre, own.deviation = mean_of(*means[:2]), mean_of(*means[2:])
             if feature in state["recent"]:
-                days = msgspec.convert(state["recent"][feature], tuple[Day, ...])
-                shift._recent[feature] = days
+                recent[feature] = msgspec.convert(state["recent"][feature], tuple[Day, ...])
+        shift._recent = recent
         return shift
 
     def _is_known(self, feature: str) -> bool:

@@ -1,65 +1,89 @@
-"""All models of one subject: what is usual, and how far a row is from it.
+"""All models of one subject: what is usual, how far a row is from it, and what has shifted.
 
 Scoring changes nothing, so that a row can be scored on every revision; only settled rows are
 learned, so that nothing is ever un-learned.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+import copy
+import datetime as dt
 from typing import Self
 
-import msgspec
-
 from detectors.base import DAY, HOUR, State
-from detectors.baseline import Baseline, Form, Usual
+from detectors.baseline import Baseline, Usual
 from detectors.cohort import Cohort
-from detectors.config import Concern, DetectionConfig
+from detectors.config import DetectionConfig
 from detectors.features import FeatureSpec, spec_of
-from streams.events import Anomaly, AnomalyState, Direction, FeatureRow, Reason, WindowKind
+from detectors.level_shift import LevelShift
+from detectors.normal import tail_of
+from detectors.opinions import Opinions
+from detectors.shifts import Part, Shift
+from detectors.terms import SCORED_WINDOWS, key_of, of_channels, spec_of_key, terms_of
+from streams.events import (
+    Anomaly,
+    AnomalyState,
+    Direction,
+    Evidence,
+    FeatureRow,
+    Reason,
+    WindowKind,
+)
 
-STATE_VERSION = 1
-"""Version of the form of ``SubjectModels.to_state``."""
+STATE_VERSION = 2
+"""Version of the form of ``SubjectModels.to_state``; version 1 had baselines only."""
 
-SCORED_WINDOWS = (WindowKind.HOUR, WindowKind.NIGHT, WindowKind.DAY)
-"""Minutes are never scored: limits on them apart, they are only shown."""
+DATED_WINDOWS = frozenset({WindowKind.NIGHT, WindowKind.DAY})
 
-FALLBACK_THRESHOLD = 0.9973
-"""Threshold of a window kind of which the cohort says nothing: three standard deviations."""
+FLOOR_Z = 1.0
+"""Lowest threshold of a shift (standard deviations), however large the budget."""
+
+OPINION_THRESHOLD = 0.5
+"""From here on a further detector counts as alarmed: the published rules score 0.5 there."""
 
 
 class Scores(list[Anomaly]):
-    """Anomalies of one row in order of feature, and beside them what explains them.
+    """Anomalies of one row, and beside them what explains them.
 
-    ``reasons``: by feature, today's value beside what is usual. ``absent``: features that this
-    person has a baseline of and the row lacks. ``relearned``: features whose baseline was started
-    anew and is still young.
+    ``reasons``: by feature of the row, its value beside what is usual. ``shift`` and ``evidence``:
+    the most telling shift of the last days, None while nothing has warmed up, and its parts as
+    reasons, the largest first. ``is_shifted``: whether it is beyond the threshold. ``absent``:
+    features that this person has a baseline of and the row lacks. ``relearned``: features whose
+    baseline was started anew and is still young.
     """
 
-    __slots__ = ("absent", "reasons", "relearned")
+    __slots__ = ("absent", "evidence", "is_shifted", "reasons", "relearned", "shift")
 
     def __init__(self) -> None:
         super().__init__()
         self.reasons: dict[str, Reason] = {}
+        self.shift: Shift | None = None
+        self.evidence: list[Reason] = []
+        self.is_shifted = False
         self.absent: tuple[str, ...] = ()
         self.relearned: tuple[str, ...] = ()
 
+    def hold_against(self, threshold_z: float) -> None:
+        """Say whether the shift is beyond a threshold (standard deviations)."""
+        self.is_shifted = self.shift is not None and self.shift.z >= threshold_z
+
 
 class SubjectModels:
-    """What is usual for one subject, per kind of window."""
+    """What is usual for one subject, per kind of window, and what the last days told."""
 
-    __slots__ = ("_baselines", "_config", "_thresholds", "_version")
+    __slots__ = ("_baselines", "_opinions", "_shift", "_terms", "_warm_up_days")
 
     def __init__(self, config: DetectionConfig, cohort: Cohort) -> None:
-        self._config = config
-        self._version = f"{Baseline.version}/{cohort.version}"
-        self._thresholds = _thresholds(config, cohort)
-        forms = _forms(_encode(config.concerns), _encode(cohort))
-        self._baselines = {window: Baseline(forms[window]) for window in SCORED_WINDOWS}
+        self._terms = terms = terms_of(config, cohort)
+        self._warm_up_days = config.warm_up_days
+        self._baselines = {window: Baseline(terms.forms[window]) for window in SCORED_WINDOWS}
+        self._shift = LevelShift(terms.term_of, config.warm_up_days, config.persistence_days)
+        self._opinions = Opinions(config.detectors)
 
-    def score(self, row: FeatureRow) -> Scores:
-        """Say of each scored feature of a row how unusual it is; changes nothing.
+    def score(self, row: FeatureRow, offset: float = 0.0) -> Scores:
+        """Say how unusual a row is, each scored feature and the last days; changes nothing.
 
         A feature is LEARNING until ``warm_up_days`` valid days of its own, whatever its score.
+        ``offset``: by how much this person's threshold of a shift is off the cohort's (standard
+        deviations).
         """
         scores = Scores()
         baseline = self._baselines.get(row.window)
@@ -73,23 +97,20 @@ class SubjectModels:
             spec = spec_of(row.window, feature)
             if spec is None or spec.yields_to in x:
                 continue
-            scores.append(self._anomaly(row, feature, usual))
+            scores.append(self._of_feature(row, feature, usual))
             scores.reasons[feature] = _reason(row, spec, usual)
             if usual.is_relearned:
                 relearned.append(feature)
         scores.relearned = tuple(relearned)
         scores.absent = tuple(sorted(baseline.known_days().keys() - x.keys()))
+        if row.window in DATED_WINDOWS:
+            self._score_days(row, scores, offset)
         return scores
 
-    def learn(self, row: FeatureRow, anomalies: Sequence[Anomaly]) -> None:
+    def learn(self, row: FeatureRow) -> None:
         """Take a settled row into what is usual, after it was scored.
 
-        Parameters
-        ----------
-        row
-            A settled row. One of a kind of window that is not scored changes nothing.
-        anomalies
-            What was said of the row, for detectors that learn from what others said.
+        A row of a kind of window that is not scored changes nothing.
 
         Raises
         ------
@@ -97,60 +118,137 @@ class SubjectModels:
             When a value of the row is NaN or infinite.
         """
         baseline = self._baselines.get(row.window)
-        if baseline is not None:
-            x = {**row.values, DAY: float(row.local_date.toordinal())}
-            if row.window is WindowKind.HOUR:
-                x[HOUR] = _local_hour(row)
-            baseline.learn_one(x)
+        if baseline is None:
+            return
+        x = {**row.values, DAY: float(row.local_date.toordinal())}
+        if row.window is WindowKind.HOUR:
+            x[HOUR] = _local_hour(row)
+        baseline.learn_one(x)
+        if row.window in DATED_WINDOWS:
+            dated = self._terms.dated(row)
+            self._shift.learn_one(dated)
+            self._opinions.learn(row.window, dated)
 
-    def relearn(self, features: frozenset[str] | None = None) -> None:
+    def ahead(self) -> "SubjectModels":
+        """A twin that can observe unsettled rows in their order; this one stays as it is."""
+        twin = copy.copy(self)
+        twin._shift = self._shift.ahead()  # noqa: SLF001 - of its own class
+        twin._opinions = self._opinions.ahead()  # noqa: SLF001 - of its own class
+        return twin
+
+    def observe(self, row: FeatureRow) -> None:
+        """Keep what an unsettled row told for those after it, without learning it."""
+        if row.window in DATED_WINDOWS:
+            dated = self._terms.dated(row)
+            self._shift.observe_one(dated)
+            self._opinions.observe(row.window, dated)
+
+    def relearn(self, channels: frozenset[str] | None = None) -> None:
         """Start again to learn where the person's usual lies; how much they vary is kept.
 
-        Asked for by staff (all features), or due to a new device model (``features``: its own).
-        The features are LEARNING again for the length of a warm-up.
+        Asked for by staff (``channels`` is None: everything), or due to another device that
+        measures ``channels``. The features are LEARNING again for the length of a warm-up.
         """
-        for baseline in self._baselines.values():
+        for window, baseline in self._baselines.items():
+            features = frozenset(baseline.known_days())
+            if channels is not None:
+                features = of_channels(window, features, channels)
             baseline.relearn(features)
+            self._shift.relearn(frozenset(key_of(window, feature) for feature in features))
 
     def to_state(self) -> State:
-        """Explicit numbers: the baselines by window kind."""
-        windows = {window.value: model.to_state() for window, model in self._baselines.items()}
-        return {"version": STATE_VERSION, "windows": windows}
+        """Explicit numbers: baselines by window kind, shift, and further detectors by name."""
+        return {
+            "version": STATE_VERSION,
+            "windows": {window.value: one.to_state() for window, one in self._baselines.items()},
+            "shift": self._shift.to_state(),
+            "opinions": self._opinions.to_state(),
+        }
 
     @classmethod
     def from_state(cls, state: State, config: DetectionConfig, cohort: Cohort) -> Self:
-        """Models as they were.
+        """Models as they were; of version 1, with shifts still to be learned.
 
         Raises
         ------
         ValueError
             When the state is of a version that is not known.
         """
-        if state["version"] != STATE_VERSION:
+        if state["version"] not in {1, STATE_VERSION}:
             raise ValueError(f"models of version {state['version']} are not known")
         models = cls(config, cohort)
-        forms = _forms(_encode(config.concerns), _encode(cohort))
+        terms = models._terms
         for window in SCORED_WINDOWS:
             numbers = state["windows"].get(window.value, {})
-            models._baselines[window] = Baseline.from_state(numbers, forms[window])
+            models._baselines[window] = Baseline.from_state(numbers, terms.forms[window])
+        if state["version"] == STATE_VERSION:
+            models._shift = LevelShift.from_state(
+                state["shift"], terms.term_of, config.warm_up_days, config.persistence_days
+            )
+            models._opinions = Opinions.from_state(state["opinions"], config.detectors)
         return models
 
-    def _anomaly(self, row: FeatureRow, feature: str, usual: Usual) -> Anomaly:
-        threshold = self._thresholds[row.window]
-        if usual.days < self._config.warm_up_days:
-            state = AnomalyState.LEARNING
-        elif usual.score >= threshold:
-            state = AnomalyState.ANOMALOUS
+    def _score_days(self, row: FeatureRow, scores: Scores, offset: float) -> None:
+        """Look for a shift of the last days, and ask further detectors."""
+        x = self._terms.dated(row)
+        if not x.keys() - {DAY}:
+            return
+        shift = scores.shift = self._shift.look(x)
+        threshold_z = threshold_of(self._terms.threshold_z, offset)
+        scores.hold_against(threshold_z)
+        if shift is None:
+            state, score = AnomalyState.LEARNING, 0.0
         else:
-            state = AnomalyState.NORMAL
-        return Anomaly(
-            user_id=row.user_id,
-            project_id=row.project_id,
-            care_team=row.care_team,
-            window=row.window,
-            start=row.start,
-            end=row.end,
-            local_date=row.local_date,
+            scores.evidence = [self._evidence(row, part) for part in shift.parts]
+            state, score = _state(is_anomalous=scores.is_shifted), shift.score
+        about = {"detector": LevelShift.name, "version": self._version(LevelShift.version)}
+        threshold = 1.0 - tail_of(threshold_z)
+        scores.append(_anomaly(row, score=score, threshold=threshold, state=state, **about))
+        for model, score in self._opinions.scores(row.window, x):
+            about = {"detector": model.name, "version": model.version}
+            state = _state(is_anomalous=score >= OPINION_THRESHOLD)
+            found = _anomaly(row, score=score, threshold=OPINION_THRESHOLD, state=state, **about)
+            scores.append(found)
+
+    def _version(self, of_detector: str) -> str:
+        return f"{of_detector}/{self._terms.cohort_version}"
+
+    def _evidence(self, row: FeatureRow, part: Part) -> Reason:
+        """A part of a shift as a reason: its latest value beside what is usual, and its days."""
+        spec = spec_of_key(part.feature)
+        first, last = part.days[0], part.days[-1]
+        usual = next(
+            (usual for _, usual in self._baselines[spec.window].look({spec.feature: last.value})),
+            None,
+        )
+        is_of_row = spec.window is row.window and spec.channel is not None
+        return Reason(
+            feature=spec.feature,
+            window=spec.window,
+            direction=Direction.UP if part.side > 0 else Direction.DOWN,
+            value=last.value,
+            unit=spec.unit,
+            usual_low=None if usual is None else usual.low,
+            usual_median=None if usual is None else usual.median,
+            usual_high=None if usual is None else usual.high,
+            z=None if usual is None else usual.z,
+            days_of_baseline=0 if usual is None else usual.days,
+            coverage=row.coverage.get(spec.channel or "") if is_of_row else None,
+            share=part.share,
+            expected=first.expected,
+            evidence=[
+                Evidence(local_date=dt.date.fromordinal(day.day), value=day.value)
+                for day in part.days
+            ],
+        )
+
+    def _of_feature(self, row: FeatureRow, feature: str, usual: Usual) -> Anomaly:
+        threshold = self._terms.thresholds[row.window]
+        state = _state(is_anomalous=usual.score >= threshold)
+        if usual.days < self._warm_up_days:
+            state = AnomalyState.LEARNING
+        return _anomaly(
+            row,
             detector=Baseline.name,
             feature=feature,
             score=usual.score,
@@ -160,16 +258,40 @@ class SubjectModels:
             usual_low=usual.low,
             usual_median=usual.median,
             usual_high=usual.high,
-            settled=row.settled,
-            revision=row.revision,
-            epoch=row.epoch,
-            version=self._version,
+            version=self._version(Baseline.version),
         )
+
+
+def threshold_of(threshold_z: float, offset: float) -> float:
+    """A person's threshold of a shift: the cohort's, moved by their own offset, above a floor."""
+    return max(threshold_z + offset, FLOOR_Z)
+
+
+def _state(*, is_anomalous: bool) -> AnomalyState:
+    return AnomalyState.ANOMALOUS if is_anomalous else AnomalyState.NORMAL
+
+
+def _anomaly(row: FeatureRow, **found: object) -> Anomaly:
+    """What a detector found in a row."""
+    return Anomaly(
+        user_id=row.user_id,
+        project_id=row.project_id,
+        care_team=row.care_team,
+        window=row.window,
+        start=row.start,
+        end=row.end,
+        local_date=row.local_date,
+        settled=row.settled,
+        revision=row.revision,
+        epoch=row.epoch,
+        **found,  # type: ignore[arg-type]  # each a field of an anomaly
+    )
 
 
 def _reason(row: FeatureRow, spec: FeatureSpec, usual: Usual) -> Reason:
     return Reason(
         feature=spec.feature,
+        window=row.window,
         direction=Direction.UP if usual.z >= 0.0 else Direction.DOWN,
         value=row.values[spec.feature],
         unit=spec.unit,
@@ -184,34 +306,3 @@ def _reason(row: FeatureRow, spec: FeatureSpec, usual: Usual) -> Reason:
 
 def _local_hour(row: FeatureRow) -> float:
     return float((row.start + row.utc_offset) // 3_600 % 24)
-
-
-def _thresholds(config: DetectionConfig, cohort: Cohort) -> dict[WindowKind, float]:
-    if config.threshold is not None:
-        return dict.fromkeys(SCORED_WINDOWS, config.threshold)
-    return {window: cohort.thresholds.get(window, FALLBACK_THRESHOLD) for window in SCORED_WINDOWS}
-
-
-_encode = msgspec.msgpack.encode
-
-
-@lru_cache(maxsize=8)
-def _forms(concerns: bytes, cohort: bytes) -> Mapping[WindowKind, Callable[[str], Form | None]]:
-    """Forms of all features by window kind, made once for all subjects of a project."""
-    overrides = msgspec.msgpack.decode(concerns, type=dict[str, Concern])
-    priors = msgspec.msgpack.decode(cohort, type=Cohort)
-
-    def form_of(window: WindowKind) -> Callable[[str], Form | None]:
-        @lru_cache(maxsize=256)
-        def of_feature(feature: str) -> Form | None:
-            spec = spec_of(window, feature)
-            if spec is None:
-                return None
-            concern = overrides.get(feature, spec.concern)
-            if concern is Concern.NONE:
-                return None
-            return Form(spec.shape, spec.floor, concern, priors.prior(window, feature))
-
-        return of_feature
-
-    return {window: form_of(window) for window in SCORED_WINDOWS}

@@ -4,10 +4,10 @@ Several small changes to these sides say more than one of them alone. A pattern 
 look in and names no illness.
 
 Sources: *strain*: a higher resting heart rate, lower variability, shorter sleep and less movement
-(Koch et al. 2019, meta-analysis of heart rate variability in depression; Zhang et al. 2021,
-RADAR-MDD, sleep; Sun et al. 2023). *activation*: less sleep with more activity and phone use (Lim et
-al. 2024; the criteria of DSM-5 for mania name a decreased need for sleep). *withdrawal*: less movement
-and less phone use together (Barnett et al. 2018; Cohen et al. 2023).
+(Koch et al. 2019, variability in depression; Zhang et al. 2021 and Sun et al. 2023, RADAR-MDD).
+*activation*: less sleep with more activity and phone use (Lim et al. 2024; a decreased need for
+sleep is among the criteria of DSM-5 for mania). *withdrawal*: less movement and less phone use
+together (Barnett et al. 2018; Cohen et al. 2023).
 """
 
 from enum import StrEnum

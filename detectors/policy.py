@@ -4,7 +4,7 @@ The policy changes the state it is given and nothing else, so that the provision
 a copy. LIMIT and URGENT are never held back by persistence, refractory period or MUTE.
 """
 
-from collections.abc import Sequence
+import datetime as dt
 from typing import Literal
 
 import msgspec
@@ -17,12 +17,13 @@ from detectors.episodes import (
     OURSELVES,
     Episode,
     Finding,
-    Judged,
     PolicyState,
     RowContext,
     alert_of,
     episode_of,
 )
+from detectors.hours import sightings
+from detectors.level_shift import LevelShift
 from detectors.limits import judge_check_in, judge_limits
 from detectors.models import Scores
 from detectors.silence import judge_silence
@@ -30,11 +31,10 @@ from streams.events import (
     Alert,
     AlertKind,
     AlertStatus,
-    Anomaly,
     AnomalyState,
-    Direction,
     FeatureRow,
     MoodCheckIn,
+    Reason,
     Severity,
     Subject,
     WindowKind,
@@ -52,10 +52,19 @@ LONG_Z = 4.0
 """An episode with a feature this far from usual becomes URGENT when it lasts."""
 
 LONG_FACTOR = 2
-"""How many times the rows that persistence asks for make an episode long."""
+"""How many times the hours that persistence asks for make an episode of hours long."""
 
-STALE_FACTOR = 3
-"""Rows older than this many times the span of persistence no longer count for it."""
+DAYS_A_MONTH = 30
+"""Days in a month of a budget."""
+
+LONG_DAYS = 3
+"""Days after which an episode of nights and days is long."""
+
+OFFSET_RISE = 0.2
+"""By how much an episode that ends raises the person's threshold (standard deviations)."""
+
+OFFSET_MIN, OFFSET_MAX = -0.2, 0.5
+"""How far a person's threshold of a shift may be off the cohort's (standard deviations)."""
 
 Because = Literal["data", "learned", "subject"]
 """Why an alert is withdrawn: new data, what has been learned since, or the subject withdrew."""
@@ -67,13 +76,12 @@ _BECAUSE = {
 }
 
 
-class _Sighting(Struct, frozen=True):
-    """An anomaly of this row: in how many of the last valid rows it was so, and whether enough."""
+class _Said(Struct, frozen=True):
+    """What an alert is to say."""
 
-    anomaly: Anomaly
-    z: float
-    seen: tuple[int, int]
-    is_persistent: bool
+    reasons: list[Reason]
+    severity: Severity
+    summary: str
 
 
 class Policy:
@@ -108,81 +116,96 @@ class Policy:
         """
         alerts = judge_limits(self._config, state, row, context)
         alerts += judge_silence(self._config, state, row, context)
-        if anomalies:
-            alerts += self._judge_change(state, row, anomalies, context)
+        if row.window is WindowKind.HOUR:
+            alerts += self._judge_hour(state, row, anomalies, context)
+        elif anomalies:
+            alerts += self._judge_day(state, row, anomalies, context)
         return alerts
 
     def check_in(self, record: MoodCheckIn, subject: Subject, clock: float) -> list[Alert]:
         """Judge a self-report by the site's limits at once (clock: in-band, s UTC)."""
         return judge_check_in(self._config.check_in_limits, record, subject, clock)
 
-    def _judge_change(
+    def _judge_hour(
         self, state: PolicyState, row: FeatureRow, scores: Scores, context: RowContext
     ) -> list[Alert]:
-        known = [anomaly for anomaly in scores if anomaly.state is not AnomalyState.LEARNING]
-        if not known:
-            return []
-        sightings = [
-            sighting
-            for anomaly in known
-            if (sighting := self._sight(state, row, anomaly, scores)) is not None
-        ]
-        sightings.sort(key=_rank)
-        key = f"change|{row.window.value}"
+        """Hours: unusual ones that persist."""
+        k, n = self._config.persistence_hours
+        seen = sightings(state, row, scores, (k, n))
+        key = "change|hour"
         episode = _current(state, key, row, self._config)
-        severity = self._severity(sightings, episode, row.window)
-        if severity is None:
-            _quieten(episode, self._persistence(row.window)[1])
+        persistent = [sighting for sighting in seen if sighting.is_persistent]
+        is_far = _are_far(scores)
+        if not (persistent or is_far):
+            if scores:
+                _quieten(episode, n)
             return []
-        finding = self._finding(row, scores, sightings, severity=severity, context=context)
+        # The first row of an episode stands for the k that made it persistent.
+        rows = k + (episode.rows if episode is not None and episode.is_open else 0)
+        is_grave = rows >= LONG_FACTOR * k and any(one.z >= LONG_Z for one in persistent)
+        reasons = [scores.reasons[one.anomaly.feature or ""] for one in seen]
+        severity = Severity.URGENT if is_far or is_grave else Severity.WATCH
+        said = _Said(reasons, severity, wording.change(row.window, reasons, seen[0].seen))
+        finding = self._finding(row, scores, context, said)
+        return self._tell(state, key, row, finding=finding, context=context)
+
+    def _judge_day(
+        self, state: PolicyState, row: FeatureRow, scores: Scores, context: RowContext
+    ) -> list[Alert]:
+        """Nights and days: a shift of the last days, or much at once."""
+        key = "change|day"
+        episode = _current(state, key, row, self._config)
+        is_far = _are_far(scores)
+        if not (scores.is_shifted or is_far):
+            if scores.shift is not None:
+                self._settle_down(state, episode, row)
+            return []
+        reasons, since = list(scores.evidence), row.local_date
+        if scores.is_shifted and scores.shift is not None:
+            since = dt.date.fromordinal(scores.shift.since)
+        else:
+            reasons = _furthest(scores)
+        is_long = (
+            episode is not None
+            and episode.is_open
+            and (row.local_date - episode.local_date).days >= LONG_DAYS - 1
+        )
+        is_grave = is_long and any(abs(reason.z or 0.0) >= LONG_Z for reason in reasons)
+        severity = Severity.URGENT if is_far or is_grave else Severity.WATCH
+        said = _Said(reasons, severity, wording.shift(reasons, since))
+        finding = self._finding(row, scores, context, said)
+        return self._tell(state, key, row, finding=finding, context=context)
+
+    def _settle_down(self, state: PolicyState, episode: Episode | None, row: FeatureRow) -> None:
+        """End an episode, or let the person's threshold sink a little on a day without one.
+
+        A threshold that rises only with episodes that have ended cannot follow a change that is
+        still going on, and in balance it lets a person ring as often as the budget says.
+        """
+        if episode is not None and episode.is_open:
+            episode.is_open = False
+            state.offset = min(state.offset + OFFSET_RISE, OFFSET_MAX)
+        elif row.window is WindowKind.DAY:
+            fall = OFFSET_RISE * self._config.budget_per_month / DAYS_A_MONTH
+            state.offset = max(state.offset - fall, OFFSET_MIN)
+
+    def _tell(
+        self,
+        state: PolicyState,
+        key: str,
+        row: FeatureRow,
+        *,
+        finding: Finding,
+        context: RowContext,
+    ) -> list[Alert]:
+        """Carry on an open episode, or open one unless it is held back."""
+        episode = state.episodes.get(key)
         if episode is not None and episode.is_open:
             return _carry_on(episode, row, finding, context)
-        if severity is Severity.WATCH and self._is_held_back(episode, row, context):
+        if finding.severity is Severity.WATCH and self._is_held_back(episode, row, context):
             return []
         state.episodes[key] = episode = episode_of(row, finding)
         return [alert_of(row, episode, finding, context)]
-
-    def _persistence(self, window: WindowKind) -> tuple[int, int]:
-        is_hour = window is WindowKind.HOUR
-        return self._config.persistence_hours if is_hour else self._config.persistence_days
-
-    def _sight(
-        self, state: PolicyState, row: FeatureRow, anomaly: Anomaly, scores: Scores
-    ) -> _Sighting | None:
-        """Remember a valid row of a feature; None when there is nothing unusual in it."""
-        k, n = self._persistence(row.window)
-        feature = anomaly.feature or anomaly.detector
-        reason = scores.reasons.get(feature)
-        is_down = reason is not None and reason.direction is Direction.DOWN
-        is_unusual = anomaly.state is AnomalyState.ANOMALOUS
-        side = (-1 if is_down else 1) if is_unusual else 0
-        oldest = row.end - STALE_FACTOR * n * (row.end - row.start)
-        key = f"{row.window.value}|{feature}"
-        before = [judged for judged in state.recent.get(key, ()) if judged.end > oldest]
-        recent = [*before, Judged(row.end, side)][-n:]
-        state.recent[key] = recent
-        if not is_unusual:
-            return None
-        count = sum(judged.side == side for judged in recent)
-        z = 0.0 if reason is None or reason.z is None else abs(reason.z)
-        return _Sighting(anomaly, z, (count, len(recent)), count >= k)
-
-    def _severity(
-        self, sightings: Sequence[_Sighting], episode: Episode | None, window: WindowKind
-    ) -> Severity | None:
-        """By how far and how long; None when the row supports no alert."""
-        if sum(sighting.z >= FAR_Z for sighting in sightings) >= 2:
-            return Severity.URGENT
-        persistent = [sighting for sighting in sightings if sighting.is_persistent]
-        if not persistent:
-            return None
-        k, _ = self._persistence(window)
-        # The first row of an episode stands for the k that made it persistent.
-        rows = k + (episode.rows if episode is not None and episode.is_open else 0)
-        is_long = rows >= LONG_FACTOR * k
-        if is_long and any(sighting.z >= LONG_Z for sighting in persistent):
-            return Severity.URGENT
-        return Severity.WATCH
 
     def _is_held_back(self, episode: Episode | None, row: FeatureRow, context: RowContext) -> bool:
         """Whether a new WATCH stays silent; it rings later if it is still there then."""
@@ -195,27 +218,23 @@ class Policy:
         self,
         row: FeatureRow,
         scores: Scores,
-        sightings: Sequence[_Sighting],
-        *,
-        severity: Severity,
         context: RowContext,
+        said: _Said,
     ) -> Finding:
-        named = [(s, s.anomaly.feature) for s in sightings if s.anomaly.feature is not None]
-        reasons = [scores.reasons[feature] for _, feature in named]
-        first = sightings[0]
+        anomalous = [one for one in scores if one.state is AnomalyState.ANOMALOUS]
+        # What decides goes first: the whole of the days before a feature on its own.
+        decisive = [one for one in scores if one.detector == LevelShift.name and scores.is_shifted]
+        first = max(decisive or anomalous, key=lambda one: one.score)
         return Finding(
             kind=AlertKind.CLINICAL,
             rule=CHANGE_FROM_USUAL,
-            severity=severity,
-            score=max(sighting.anomaly.score for sighting in sightings),
-            threshold=first.anomaly.threshold,
-            reasons=reasons,
-            lasting=[feature for sighting, feature in named if sighting.is_persistent],
-            summary=wording.change(row.window, reasons, first.seen),
+            severity=said.severity,
+            score=first.score,
+            threshold=first.threshold,
+            reasons=said.reasons,
+            summary=said.summary,
             missing=self._missing(row, scores, context),
-            model_versions={
-                sighting.anomaly.detector: sighting.anomaly.version for sighting in sightings
-            }
+            model_versions={one.detector: one.version for one in anomalous}
             | {"cohort": self._version},
         )
 
@@ -243,9 +262,20 @@ def withdrawn(alert: Alert, because: Because, clock: float) -> Alert:
     )
 
 
-def _rank(sighting: _Sighting) -> tuple[bool, float, float, str]:
-    feature = sighting.anomaly.feature or sighting.anomaly.detector
-    return not sighting.is_persistent, -sighting.z, -sighting.anomaly.score, feature
+def _are_far(scores: Scores) -> bool:
+    """Whether a row is so unusual in two features that it need not last."""
+    far = [reason for reason in _furthest(scores) if abs(reason.z or 0.0) >= FAR_Z]
+    return len(far) >= 2
+
+
+def _furthest(scores: Scores) -> list[Reason]:
+    """Reasons for the unusual features of a row, the furthest first."""
+    unusual = [
+        scores.reasons[anomaly.feature]
+        for anomaly in scores
+        if anomaly.feature is not None and anomaly.state is AnomalyState.ANOMALOUS
+    ]
+    return sorted(unusual, key=lambda reason: (-abs(reason.z or 0.0), reason.feature))
 
 
 def _current(

@@ -1,12 +1,12 @@
 """How strongly the last days of several features tell of a level that shifted: pure statistics.
 
-Of each feature there are its last days' innovations (`detectors.level_shift`); a shift that began on
-a given day makes each of them larger by a known gain, so the root of the likelihood ratio is their
-sum, weighted by gain. It is normal with variance one where nothing changed.
+Of each feature there are its last days' innovations (`detectors.level_shift`). A shift that began
+on a given day makes each of them larger by a known gain, so the root of the likelihood ratio is
+their sum, weighted by gain. It is normal with variance one where nothing changed.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from msgspec import Struct
 
@@ -16,9 +16,6 @@ from detectors.patterns import DOMAINS_MIN, PATTERNS, Domain, Pattern
 
 SPAN_DAYS = 5
 """Days within which a shift is looked for; what comes slower is a matter of `drift`."""
-
-DAYS_MIN = 2
-"""Fewest days that have to tell of a shift."""
 
 SINGLE_MARGIN = 0.3
 """By how much further (in standard deviations) a feature on its own has to be than a pattern."""
@@ -86,11 +83,11 @@ class _Statistic(Struct, frozen=True):
     domains: dict[str, Domain]
     margin: float
 
-    def strength(self, strengths: Mapping[str, float], counts: Mapping[str, int]) -> float:
-        """In standard deviations, less the margin; minus infinity where too few days tell."""
-        told = [feature for feature in self.weights if feature in strengths]
-        if max((counts[feature] for feature in told), default=0) < DAYS_MIN:
+    def strength(self, strengths: Mapping[str, float], lasting: Set[str]) -> float:
+        """In standard deviations, less the margin; minus infinity where nothing has lasted."""
+        if lasting.isdisjoint(self.weights):
             return -math.inf
+        told = [feature for feature in self.weights if feature in strengths]
         of_domain = self._counts(told)
         if self.pattern is not None and len(of_domain) < DOMAINS_MIN:
             return -math.inf
@@ -123,7 +120,7 @@ class _Statistic(Struct, frozen=True):
 
 
 def most_telling(
-    recent: Mapping[str, Sequence[Day]], roles: Mapping[str, Role], today: int
+    recent: Mapping[str, Sequence[Day]], roles: Mapping[str, Role], today: int, days_min: int
 ) -> Shift | None:
     """The strongest statistic over features, patterns and first days of a shift.
 
@@ -135,6 +132,8 @@ def most_telling(
         By feature, for all of ``recent``.
     today
         Number of the day that is looked at.
+    days_min
+        Fewest days of a feature, or of one in a pattern, that have to tell of a shift.
 
     Returns
     -------
@@ -144,12 +143,12 @@ def most_telling(
     statistics = [*_singles(roles), *_patterns(roles)]
     best = -math.inf
     choice: tuple[int, _Statistic, dict[str, float]] | None = None
-    for since in range(today - SPAN_DAYS + 1, today - DAYS_MIN + 2):
+    for since in range(today - SPAN_DAYS + 1, today - days_min + 2):
         told = {name: told for name, days in recent.items() if (told := _since(days, since))}
         strengths = {feature: _strength(days) for feature, days in told.items()}
-        counts = {feature: len(days) for feature, days in told.items()}
+        lasting = {feature for feature, days in told.items() if len(days) >= days_min}
         for statistic in statistics:
-            z = statistic.strength(strengths, counts)
+            z = statistic.strength(strengths, lasting)
             if choice is None or z > best:
                 best, choice = z, (since, statistic, strengths)
     if choice is None:

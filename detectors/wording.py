@@ -4,6 +4,7 @@ Nothing ever reads as "well" or "back to normal": a person is *learning*, there 
 data*, or *no change found*.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 
 from detectors.config import CheckInLimit, LimitRule
@@ -31,6 +32,9 @@ REASONS_TOLD = 3
 """Most reasons that a summary names; the alert carries them all."""
 
 _DAY_MIN = 1_440
+# Not the machine's language, on which results must not depend.
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = {
     Display.BPM: "bpm",
     Display.MS: "ms",
@@ -56,6 +60,14 @@ def change(window: WindowKind, reasons: Sequence[Reason], seen: tuple[int, int])
     if len(reasons) > REASONS_TOLD:
         parts.append(f"and {len(reasons) - REASONS_TOLD} more")
     return _sentence("; ".join(parts))
+
+
+def shift(reasons: Sequence[Reason], since: dt.date) -> str:
+    """What differs from usual since a day; a value that is within the usual says what it was."""
+    parts = [_shifted(reason) for reason in reasons[:REASONS_TOLD]]
+    if len(reasons) > REASONS_TOLD:
+        parts.append(f"and {len(reasons) - REASONS_TOLD} more")
+    return _sentence(f"since {date(since)}: {'; '.join(parts)}")
 
 
 def limit(rule: LimitRule, value: float) -> str:
@@ -136,6 +148,11 @@ def clock(minutes: float) -> str:
     return f"{hours}:{rest:02d}"
 
 
+def date(day: dt.date) -> str:
+    """A date as people write it: ``Tue 3 May``."""
+    return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -148,6 +165,17 @@ def _reason(window: WindowKind, reason: Reason) -> str:
     if reason.usual_low is None or reason.usual_high is None:
         return text
     return f"{text}, usually {_band(spec, reason.usual_low, reason.usual_high)}"
+
+
+def _shifted(reason: Reason) -> str:
+    text = _reason(reason.window or WindowKind.DAY, reason)
+    low, high = reason.usual_low, reason.usual_high
+    spec = spec_of(reason.window or WindowKind.DAY, reason.feature)
+    if spec is None or low is None or high is None or reason.expected is None:
+        return text
+    if low <= reason.value <= high:
+        return f"{text}, and about {_value(spec, reason.expected)} in the days before"
+    return text
 
 
 def _band(spec: FeatureSpec, low: float, high: float) -> str:

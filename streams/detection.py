@@ -162,9 +162,9 @@ class Detection:
         outputs: list[Output] = []
         self.changes += 1
         self._relearn(row, due)
-        anomalies = self._models.score(row)
+        anomalies = self._models.score(row, self._state.offset)
         alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
-        self._models.learn(row, anomalies)
+        self._models.learn(row)
         outputs += anomalies
         for anomaly in anomalies:
             self._states.pop(_anomaly_key(anomaly), None)
@@ -180,11 +180,12 @@ class Detection:
         """Look at all unsettled rows in their order; say what is new, changed or withdrawn."""
         outputs: list[Output] = []
         self.changes += 1
-        state = self._state.copy()
+        state, models = self._state.copy(), self._models.ahead()
         seen: dict[str, Alert] = {}
         states: dict[AnomalyKey, AnomalyState] = {}
         for row in rows:
-            anomalies = self._models.score(row)
+            anomalies = models.score(row, state.offset)
+            models.observe(row)
             for anomaly in anomalies:
                 key = _anomaly_key(anomaly)
                 states[key] = anomaly.state

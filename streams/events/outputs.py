@@ -148,10 +148,23 @@ class Direction(StrEnum):
     DOWN = "down"
 
 
+class Evidence(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What one day, or the night before its morning, told of a feature, in its unit."""
+
+    local_date: dt.date
+    value: float
+
+
 class Reason(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One piece of evidence: today's value beside what is usual for this person."""
+    """One piece of evidence: the latest value beside what is usual for this person.
+
+    ``window`` is the kind of window that told it, ``share`` its share (0..1) of the alert's score.
+    ``expected`` is what the days before the change let expect, ``evidence`` the days that speak for
+    it, in order (both in the feature's unit).
+    """
 
     feature: str
+    window: WindowKind | None = None
     direction: Direction
     value: float
     unit: str
@@ -161,6 +174,9 @@ class Reason(Struct, frozen=True, kw_only=True, rename="camel"):
     z: float | None = None
     days_of_baseline: int = 0
     coverage: float | None = None
+    share: float | None = None
+    expected: float | None = None
+    evidence: list[Evidence] = []
 
 
 class Alert(Struct, frozen=True, kw_only=True, rename="camel", tag_field="schema", tag="alert/1"):

@@ -14,17 +14,14 @@ from pathlib import Path
 import msgspec
 
 from detectors.cohort import Cohort, load_cohort
-from detectors.fitting import fit_cohort
+from detectors.fitting import Fit, fit_cohort
 from streams.events import FeatureRow, SubjectStatus, WindowKind
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("WAKELINE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 TABLE = SHARED / "lifesnaps_daily" / "daily_fitbit_sema_df_unprocessed.csv.gz"
 
-QUANTILE = 0.93
-"""Share of rows below the threshold: a third of an alert a person-month after persistence."""
-
-VERSION = "lifesnaps-1"
+VERSION = "lifesnaps-2"
 SOURCE = "LifeSnaps, Zenodo doi 10.5281/zenodo.6826682 (CC BY 4.0), daily figures of 71 people"
 
 DAY_S = 86_400.0
@@ -46,9 +43,7 @@ def feature_rows() -> Iterator[FeatureRow]:
 
 def fit() -> Cohort:
     """The cohort that ships with the package."""
-    return fit_cohort(
-        feature_rows(), load_cohort(), version=VERSION, source=SOURCE, quantile=QUANTILE
-    )
+    return fit_cohort(feature_rows(), load_cohort(), Fit(version=VERSION, source=SOURCE))
 
 
 def _night(line: dict[str, str]) -> dict[str, float]:

@@ -71,10 +71,10 @@ def run(
     """Score, judge and learn rows one after the other, as settled rows are."""
     alerts = []
     for one in rows:
-        scores = models.score(one)
+        scores = models.score(one, state.offset)
         about = context or RowContext(detected_at=one.end + 3 * DAY_S)
         alerts += policy.step(state, one, scores, about)
-        models.learn(one, scores)
+        models.learn(one)
     return alerts
 
 

@@ -1,10 +1,9 @@
 """RHR-Diff: a sum of standardised residuals of resting heart rate against four weeks."""
 
-from collections import deque
+import math
+from array import array
 from collections.abc import Mapping
 from typing import ClassVar, Self
-
-import numpy as np
 
 from detectors.base import State, detector, refuse_unknown
 from detectors.rules import FEATURES_MAX, half_at, watched
@@ -28,7 +27,7 @@ class _Cusum:
     __slots__ = ("allowance", "days", "mean", "sd", "total")
 
     def __init__(self, days: list[float], total: float) -> None:
-        self.days = deque(days, maxlen=BASELINE_DAYS)
+        self.days = array("d", days)
         self.total = total
         self.mean = self.sd = self.allowance = 0.0
         self.measure()
@@ -37,10 +36,13 @@ class _Cusum:
         """Work out mean, standard deviation and allowance of a full baseline."""
         if len(self.days) < BASELINE_DAYS:
             return
-        days = np.array(self.days)
-        self.mean = float(days.mean())
-        self.sd = float(days.std(ddof=1))
-        self.allowance = self.residual(float(np.quantile(days, DRIFT_QUANTILE))) / 2.0
+        self.mean = math.fsum(self.days) / BASELINE_DAYS
+        squares = math.fsum((day - self.mean) ** 2 for day in self.days)
+        self.sd = math.sqrt(squares / (BASELINE_DAYS - 1))
+        ordered = sorted(self.days)
+        rest, at = math.modf(DRIFT_QUANTILE * (BASELINE_DAYS - 1))
+        below, above = ordered[int(at) : int(at) + 2]
+        self.allowance = self.residual(below + rest * (above - below)) / 2.0
 
     def residual(self, value: float) -> float:
         """Standardised residual; of a baseline that never varied, as far as it counts."""
@@ -60,6 +62,7 @@ class _Cusum:
         # A day in alarm stays out of the baseline, as published, or illness would become usual.
         if self.total <= THRESHOLD:
             self.days.append(value)
+            del self.days[:-BASELINE_DAYS]
             self.measure()
 
 

@@ -94,6 +94,18 @@ def test_memory_does_not_grow_with_the_number_of_samples(make: type[Detector]) -
     assert many <= few * 1.1
 
 
+def test_memory_does_not_grow_with_the_number_of_features_without_end(
+    make: type[Detector],
+) -> None:
+    detector = make()
+    sizes = []
+    for first in (0, 100, 200):
+        for _ in range(30):
+            detector.learn_one({f"made_up_{first + i}": 1.0 * i for i in range(100)})
+        sizes.append(len(msgspec.msgpack.encode(detector.to_state())))
+    assert sizes[2] <= sizes[1] * 1.1
+
+
 def test_the_same_input_gives_the_same_scores(make: type[Detector]) -> None:
     runs = [[_taught(make).score_one(sample) for sample in _samples(9, seed=4)] for _ in "ab"]
     assert runs[0] == runs[1]

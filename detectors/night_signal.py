@@ -1,6 +1,7 @@
 """NightSignal: two nights running above the running median of the person's own nights."""
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 from detectors.base import DAY, State, detector, refuse_unknown
@@ -15,9 +16,11 @@ RED_BPM = 4
 HIGHEST_BPM = 255
 """Heart rates are counted from 0 to here; what lies beyond counts as here."""
 
+_NEVER = -1
+
 
 def score_at(margin_bpm: float) -> float:
-    """The score of two nights of which the lower lies ``margin_bpm`` above its median."""
+    """The least score of two nights of which the lower lies ``margin_bpm`` above its median."""
     return half_at(margin_bpm, YELLOW_BPM)
 
 
@@ -34,23 +37,25 @@ class _Nights:
     __slots__ = ("bpm", "counts", "margin", "night")
 
     def __init__(self) -> None:
-        self.counts: dict[int, int] = {}
-        self.night = -1
+        self.counts = array("H", bytes(2 * (HIGHEST_BPM + 1)))
+        self.night = _NEVER
         self.bpm = 0
         self.margin = 0
 
     def before(self, night: int) -> tuple[list[int], int | None]:
         """Heart rates to add before tonight's, and the margin of the night before, if told."""
-        if night - self.night == 1 and self.counts:
+        if self.night == _NEVER:
+            return [], None
+        if night - self.night == 1:
             return [], self.margin
-        if night - self.night == 2 and self.counts:  # one night is missing
+        if night - self.night == 2:  # one night is missing
             return [self.bpm], self.bpm - _median(self.counts, [self.bpm])
         return [], None
 
     def learn(self, bpm: int, night: int) -> None:
         added, _ = self.before(night)
         for one in (*added, bpm):
-            self.counts[one] = self.counts.get(one, 0) + 1
+            self.counts[one] += 1
         self.night = night
         self.bpm = bpm
         self.margin = bpm - _median(self.counts, [])
@@ -63,8 +68,11 @@ class NightSignal:
     The nightly resting heart rate is cut to whole beats per minute; the baseline is the median of
     all nights so far, tonight's included, cut likewise. ``margin = min(over two nights running of
     rate - baseline)`` in beats per minute; yellow from +3, red from +4.
-    ``score = margin / (margin + 3)``, 0 for no margin: yellow is 0.5 (``YELLOW_SCORE``), red is
-    4/7 (``RED_SCORE``), and ``score_at(k)`` is the rule "+k for two nights".
+    ``score_at(margin) = margin / (margin + 3)``, 0 for no margin: yellow is 0.5 (``YELLOW_SCORE``),
+    red is 4/7 (``RED_SCORE``), and a threshold of ``score_at(k)`` is the rule "+k for two nights"
+    for each whole k from 1. Between two such steps the score rises with the higher of both nights,
+    so that a high night after one that was not, of which the rule says nothing yet, can be seen
+    below ``score_at(1)``.
 
     A single missing night is taken to have been like the night before it. The published code takes
     the mean of the nights round it, which is not known until the morning after. After two missing
@@ -84,8 +92,8 @@ class NightSignal:
     >>> rule = NightSignal("heart_rate_resting_bpm")
     >>> for bpm in (60.0, 61.9, 59.0, 60.0, 64.0):
     ...     rule.learn_one({"heart_rate_resting_bpm": bpm})
-    >>> rule.score_one({"heart_rate_resting_bpm": 63.0}), rule.score_one({})
-    (0.5, 0.0)
+    >>> YELLOW_SCORE <= rule.score_one({"heart_rate_resting_bpm": 63.0}) < RED_SCORE
+    True
     """
 
     name: ClassVar[str] = "night_signal"
@@ -108,10 +116,9 @@ class NightSignal:
             if nights is None:
                 continue
             added, before = nights.before(night)
-            if before is not None:
-                bpm = _whole(value)
-                tonight = bpm - _median(nights.counts, [*added, bpm])
-                best = max(best, score_at(min(before, tonight)))
+            bpm = _whole(value)
+            tonight = bpm - _median(nights.counts, [*added, bpm])
+            best = max(best, _score(0 if before is None else before, tonight))
         return best
 
     def learn_one(self, x: Mapping[str, float]) -> None:
@@ -128,7 +135,7 @@ class NightSignal:
             nights.learn(_whole(value), night)
 
     def to_state(self) -> State:
-        """Rows learned; by feature the last night and its rate and margin, then (bpm, count)."""
+        """Rows learned; by feature the last night and its rate and margin, then nights by bpm."""
         return {
             "rows": self._rows,
             "nights": {name: _numbers(nights) for name, nights in sorted(self._nights.items())},
@@ -142,23 +149,30 @@ class NightSignal:
         for name, numbers in state["nights"].items():
             nights = rule._nights[name] = _Nights()
             nights.night, nights.bpm, nights.margin = numbers[:3]
-            nights.counts = dict(zip(numbers[3::2], numbers[4::2], strict=True))
+            nights.counts = array("H", numbers[3:])
         return rule
+
+
+def _score(before: int, tonight: int) -> float:
+    """The step of the lower margin, and a part of the way to the next by the higher one."""
+    margin = max(min(before, tonight), 0)
+    step = score_at(margin + 1) - score_at(margin)
+    return score_at(margin) + step * score_at(max(before, tonight) - margin)
 
 
 def _whole(value: float) -> int:
     return int(min(max(value, 0.0), HIGHEST_BPM))
 
 
-def _median(counts: Mapping[int, int], added: list[int]) -> int:
+def _median(counts: Sequence[int], added: list[int]) -> int:
     """Median of counted and added values, cut to a whole number."""
-    total = sum(counts.values()) + len(added)
+    total = sum(counts) + len(added)
     lower, upper = (total - 1) // 2, total // 2
-    at_lower = -1
+    at_lower = _NEVER
     seen = 0
-    for bpm in sorted({*counts, *added}):
-        seen += counts.get(bpm, 0) + added.count(bpm)
-        if at_lower < 0 and seen > lower:
+    for bpm, count in enumerate(counts):
+        seen += count + added.count(bpm) if added else count
+        if at_lower == _NEVER and seen > lower:
             at_lower = bpm
         if seen > upper:
             return (at_lower + bpm) // 2
@@ -166,7 +180,4 @@ def _median(counts: Mapping[int, int], added: list[int]) -> int:
 
 
 def _numbers(nights: _Nights) -> list[int]:
-    numbers = [nights.night, nights.bpm, nights.margin]
-    for bpm, count in sorted(nights.counts.items()):
-        numbers += [bpm, count]
-    return numbers
+    return [nights.night, nights.bpm, nights.margin, *nights.counts]

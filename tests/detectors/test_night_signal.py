@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.base import DAY
-from detectors.night_signal import RED_SCORE, YELLOW_SCORE, NightSignal
+from detectors.night_signal import RED_SCORE, YELLOW_SCORE, NightSignal, score_at
 from tests.detectors.lifesnaps import resting_heart_rates
 
 NAME = "heart_rate_resting_bpm"
@@ -64,11 +64,11 @@ def test_without_dates_a_row_without_the_feature_is_a_missing_night() -> None:
     rule.learn_one({"other": 1.0})
     assert rule.score_one({NAME: 64.0}) >= RED_SCORE
     rule.learn_one({"other": 1.0})
-    assert rule.score_one({NAME: 64.0}) == 0.0
+    assert rule.score_one({NAME: 64.0}) < score_at(1)
 
 
 def test_heart_rates_beyond_what_a_heart_does_take_no_memory() -> None:
     rule = NightSignal()
     for i in range(2_000):
         rule.learn_one({"step_count": 1_000.0 * i})
-    assert len(rule.to_state()["nights"]["step_count"]) < 10
+    assert sum(rule.to_state()["nights"]["step_count"][3:]) == 2_000

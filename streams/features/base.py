@@ -99,6 +99,14 @@ class Window:
         return None if arrays is None else BeatMinutes(arrays[1], arrays[2])
 
     @cached_property
+    def without_steps(self) -> Bools:
+        """Minutes of the window known to be without steps."""
+        if self.steps is None:
+            return np.zeros(self.length, dtype=bool)
+        quiet: Bools = (self.steps.known & (self.steps.steps == 0))[-self.length :]
+        return quiet
+
+    @cached_property
     def still(self) -> Bools:
         """Minutes without steps, in themselves and the ``REST_LOOKBACK_MIN`` before; known ones."""
         if self.steps is None:

@@ -13,8 +13,11 @@ from msgspec import Struct
 
 from streams.errors import StateUnknown
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Version of the form of all records; the first byte of each."""
+
+OLDEST_VERSION = 1
+"""The oldest version that is read, and brought into today's form where it differs."""
 
 _FENCE = "~fence/"
 HEAD = "head"
@@ -78,7 +81,7 @@ def unpack(value: bytes) -> bytes:
     """
     if not value:
         raise ValueError("an empty record")
-    if value[0] != STATE_VERSION:
+    if not OLDEST_VERSION <= value[0] <= STATE_VERSION:
         raise StateUnknown(
             f"the state topic holds records of version {value[0]}, and this release knows version "
             f"{STATE_VERSION}: run the release that wrote them, or a newer one"

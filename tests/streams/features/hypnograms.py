@@ -1,5 +1,6 @@
 """Nights of sleep made up minute by minute, as the stages that a device would send."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ Hypnogram = list[SleepLevel]
 KNOWN = [level for level in SleepLevel if level is not SleepLevel.UNKNOWN]
 
 
-def hypnograms(levels: list[SleepLevel]) -> st.SearchStrategy[Hypnogram]:
+def hypnograms(levels: Sequence[SleepLevel]) -> st.SearchStrategy[Hypnogram]:
     """Nights of up to twelve hours with at least one minute asleep."""
     runs = st.lists(st.tuples(st.sampled_from(levels), st.integers(1, 60)), min_size=1, max_size=12)
     nights = runs.map(lambda parts: [level for level, minutes in parts for _ in range(minutes)])

@@ -2,6 +2,7 @@
 counted in plain Python; vendors that tell less; naps at random; a night of a changed clock."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -76,7 +77,7 @@ def test_figures_of_a_staged_night_are_those_of_its_minutes(
     ],
 )
 def test_an_episode_without_stages_tells_what_its_vendor_does(
-    told: dict[str, float], asleep: float, awake: float | None
+    told: dict[str, Any], asleep: float, awake: float | None
 ) -> None:
     found = night(evidence_of(SleepEpisode(time=BED_S, duration=480 * 60.0, **told)))
     expected = {
@@ -105,7 +106,7 @@ def test_an_episode_without_stages_tells_what_its_vendor_does(
     ],
 )
 def test_a_daily_summary_tells_sums_and_no_times(
-    told: dict[str, float], expected: tuple[float | None, ...]
+    told: dict[str, Any], expected: tuple[float | None, ...]
 ) -> None:
     found = night(evidence_of(SleepSummary(date=DATE, **told)))
     names = ("sleep_duration_min", "time_in_bed_min", "wake_after_sleep_onset_min")

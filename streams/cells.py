@@ -14,12 +14,9 @@ from msgspec import Struct
 
 HOUR_MIN = 60
 
-SEGMENT_MIN = 5
-"""Minutes of a segment of beats: the stretch over which SDNN is usual (Task Force 1996)."""
-
 
 class Layout(NamedTuple):
-    """Type codes of a channel's arrays, and how many cells an hour has.
+    """Type codes of a channel's arrays, which have a cell for each minute of an hour.
 
     The first array is the owner (index of a source, 0: empty cell), the last of a channel with a
     mask holds the seconds seen, and is dropped once nothing can arrive any more.
@@ -27,7 +24,6 @@ class Layout(NamedTuple):
 
     codes: tuple[str, ...]
     has_mask: bool
-    cells: int = HOUR_MIN
 
     def kept(self, is_final: bool) -> tuple[str, ...]:
         """Type codes of the arrays that an hour has, which has no mask once it is final."""
@@ -38,13 +34,10 @@ LAYOUT = (
     Layout(("H", "B", "I", "H", "H", "Q"), True),  # owner, count, sum, min, max (0.1 bpm), seconds
     Layout(("H", "H", "I", "Q"), True),  # owner, differences, their squares summed (ms2), seconds
     Layout(("H", "H"), False),  # owner, steps
-    # Owner, intervals between beats, their sum (ms), their squares summed (ms2).
-    Layout(("H", "H", "I", "Q"), False, HOUR_MIN // SEGMENT_MIN),
 )
-HEART, BEATS, STEPS, SEGMENTS = range(len(LAYOUT))
+HEART, BEATS, STEPS = range(len(LAYOUT))
 """Channels of the grid."""
 
-_PLANES = sum(len(layout.codes) for layout in LAYOUT)
 # Without the frame of zlib, which takes six bytes; the level is the one that is smallest without
 # taking longer than the first.
 _RAW = -zlib.MAX_WBITS
@@ -63,7 +56,7 @@ _PACKED: list[Cells | None] = []
 def new_cells(channel: int) -> Cells:
     """Empty cells of one channel, an array for each type code."""
     layout = LAYOUT[channel]
-    return [array(code, bytes(layout.cells * _ITEM_BYTES[code])) for code in layout.codes]
+    return [array(code, bytes(HOUR_MIN * _ITEM_BYTES[code])) for code in layout.codes]
 
 
 class Hour:
@@ -103,7 +96,7 @@ class Hour:
                 _planes(part)
                 for channel, cells in enumerate(self.channels)
                 if cells
-                for part in _relative(channel, cells, -1)
+                for part in (_from_mean(cells, -1) if channel == HEART else cells)
             )
             packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
             self.packed = packer.compress(present + body) + packer.flush()
@@ -132,23 +125,16 @@ def _presence(channels: list[Cells | None]) -> int:
     return sum((cells is not None) << channel for channel, cells in enumerate(channels))
 
 
-def _relative(channel: int, cells: Cells, sign: int) -> Cells:
-    """Count numbers from what others let expect of them (-1), or as they are again (1).
+def _from_mean(cells: Cells, sign: int) -> Cells:
+    """Count least and most heart rate from the mean (-1), or as they are again (1): it is smaller.
 
-    Least and most heart rate are counted from the mean, sums of squares from those of intervals
-    that are all alike. What is left is smaller, and compresses better.
+    ``cells`` starts with the arrays of the heart rate's channel.
     """
-    if channel == HEART:
-        _, counts, sums, low, high = (np.asarray(part).astype(np.int64) for part in cells[:5])
-        means = sums // np.maximum(counts, 1)
-        low_from = array("H", (means - low).astype("<u2").tobytes())
-        high_from = array("H", (high + sign * means).astype("<u2").tobytes())
-        return [*cells[:3], low_from, high_from, *cells[5:]]
-    if channel == SEGMENTS:
-        _, counts, sums, squares = (np.asarray(part).astype(np.int64) for part in cells)
-        alike = sums * sums // np.maximum(counts, 1)
-        return [*cells[:3], array("Q", (squares + sign * alike).astype("<u8").tobytes())]
-    return cells
+    _, counts, sums, low, high = (np.asarray(part).astype(np.int64) for part in cells[:5])
+    means = sums // np.maximum(counts, 1)
+    low_from = array("H", (means - low).astype("<u2").tobytes())
+    high_from = array("H", (high + sign * means).astype("<u2").tobytes())
+    return [*cells[:3], low_from, high_from, *cells[5:]]
 
 
 def _from_planes(code: str, planes: bytes) -> array[int]:
@@ -173,16 +159,16 @@ def _cells_of(raw: bytes, channel: int, is_final: bool) -> Cells | None:
     layout = LAYOUT[channel]
     cells = []
     for code in layout.kept(is_final):
-        size = layout.cells * _ITEM_BYTES[code]
+        size = HOUR_MIN * _ITEM_BYTES[code]
         cells.append(_from_planes(code, raw[offset : offset + size]))
         offset += size
-    return _relative(channel, cells, 1)
+    return _from_mean(cells, 1) if channel == HEART else cells
 
 
 @cache
 def _size(channel: int, is_final: bool) -> int:
     layout = LAYOUT[channel]
-    return sum(layout.cells * _ITEM_BYTES[code] for code in layout.kept(is_final))
+    return sum(HOUR_MIN * _ITEM_BYTES[code] for code in layout.kept(is_final))
 
 
 class DayState(Struct, array_like=True):
@@ -201,48 +187,37 @@ def day_state(hours: Mapping[int, Hour]) -> DayState:
     """The hours of a day as one state."""
     read = {hour: held.read() for hour, held in sorted(hours.items())}
     marks = [(hour, hours[hour].is_final, _presence(channels)) for hour, channels in read.items()]
-    planes = []
-    for channel, layout in enumerate(LAYOUT):
+    joined = []
+    for channel, (codes, _) in enumerate(LAYOUT):
         held = [channels[channel] for channels in read.values()]
-        joined = []
-        for place, code in enumerate(layout.codes):
+        for place, code in enumerate(codes):
             parts = [cells[place] for cells in held if cells and place < len(cells)]
             joined.append(array(code, b"".join(part.tobytes() for part in parts)))
-        planes += [_compress(_planes(part)) for part in _relative(channel, joined, -1)]
-    return DayState(marks, planes)
-
-
-def migrated(state: DayState) -> DayState:
-    """A day in today's form; in version 1 of the state there were no segments of beats."""
-    missing = _PLANES - len(state.planes)
-    if missing != len(LAYOUT[SEGMENTS].codes):
-        return state
-    return DayState(state.hours, [*state.planes, *[_compress(b"")] * missing])
+    relative = _from_mean(joined, -1)
+    return DayState(marks, [_compress(_planes(part)) for part in relative])
 
 
 def hours_of(state: DayState) -> dict[int, Hour]:
     """The hours of a day as they were."""
-    planes = iter(state.planes)
+    codes = [code for codes, _ in LAYOUT for code in codes]
     joined = [
-        _relative(
-            channel,
-            [_from_planes(code, _decompress(next(planes))) for code in layout.codes],
-            1,
-        )
-        for channel, layout in enumerate(LAYOUT)
+        _from_planes(code, _decompress(planes))
+        for code, planes in zip(codes, state.planes, strict=True)
     ]
-    places = [[0] * len(arrays) for arrays in joined]
+    joined = _from_mean(joined, 1)
+    places = [0] * len(joined)
     hours = {}
     for hour, is_final, presence in state.hours:
         held = hours[hour] = Hour()
         held.is_final = is_final
-        for channel, layout in enumerate(LAYOUT):
-            if not presence >> channel & 1:
-                continue
-            cells = held.channels[channel] = []
-            for number in range(len(layout.kept(is_final))):
-                place = places[channel][number]
-                cells.append(joined[channel][number][place : place + layout.cells])
-                places[channel][number] = place + layout.cells
+        number = 0
+        for channel, (codes_of, has_mask) in enumerate(LAYOUT):
+            kept = len(codes_of) - (is_final and has_mask)
+            if presence >> channel & 1:
+                cells = held.channels[channel] = []
+                for place in range(number, number + kept):
+                    cells.append(joined[place][places[place] : places[place] + HOUR_MIN])
+                    places[place] += HOUR_MIN
+            number += len(codes_of)
         held.pack()
     return hours

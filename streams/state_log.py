@@ -13,11 +13,8 @@ from msgspec import Struct
 
 from streams.errors import StateUnknown
 
-STATE_VERSION = 2
+STATE_VERSION = 1
 """Version of the form of all records; the first byte of each."""
-
-OLDEST_VERSION = 1
-"""The oldest version that is read, and brought into today's form where it differs."""
 
 _FENCE = "~fence/"
 HEAD = "head"
@@ -81,7 +78,7 @@ def unpack(value: bytes) -> bytes:
     """
     if not value:
         raise ValueError("an empty record")
-    if not OLDEST_VERSION <= value[0] <= STATE_VERSION:
+    if value[0] != STATE_VERSION:
         raise StateUnknown(
             f"the state topic holds records of version {value[0]}, and this release knows version "
             f"{STATE_VERSION}: run the release that wrote them, or a newer one"

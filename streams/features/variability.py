@@ -5,17 +5,11 @@ import math
 import numpy as np
 
 from streams.events import HeartRateVariability, WindowKind
-from streams.features.base import BeatSegments, Bools, Figure, Values, Window, feature
+from streams.features.base import Bools, Figure, Values, Window, feature
 from streams.features.sleep import night_minutes
 
 DIFFERENCES_MIN = 100
 """Fewest differences of successive beats for an RMSSD."""
-
-SEGMENTS_MIN = 12
-"""Fewest segments of 5 min with enough beats for an SDNN index."""
-
-SEGMENT_TOLD_MIN_MS = 150_000
-"""Time that a segment's intervals must cover for it to count (ms): half of it."""
 
 
 @feature(
@@ -29,13 +23,6 @@ SEGMENT_TOLD_MIN_MS = 150_000
             source="Task Force 1996",
         ),
         Figure(
-            name="sdnn_index_ms",
-            meaning="Mean of the standard deviations (n - 1) of the intervals between beats in "
-            "each segment of 5 min that lies within the same hours.",
-            minimum="12 segments, each with intervals for half of its time",
-            source="Task Force 1996: SDNN index",
-        ),
-        Figure(
             name="sdnn_ms",
             meaning="Mean of a vendor's timed figures within the same hours.",
             minimum="one figure of a vendor",
@@ -44,16 +31,11 @@ SEGMENT_TOLD_MIN_MS = 150_000
     ),
 )
 def variability_of_night(window: Window) -> Values:
-    """``rmssd_ms``, ``sdnn_index_ms``, and ``sdnn_ms`` where a vendor sends it, of the night.
+    """``rmssd_ms``, and ``sdnn_ms`` where a vendor sends it, of the night.
 
     RMSSD = sqrt(mean of squared differences of successive beats) over the main sleep, or 00:00 to
     06:59 local time without one (Task Force 1996); no difference bridges a gap. Below 100
     differences the mean of the timed figures that a vendor sent for that time; else absent.
-
-    The SDNN index is of segments rather than of the whole night, whose SDNN grows with its length
-    and its stages. An interval belongs to the segment (of the UTC clock) in which its later beat
-    lies; a gap adds none. Intervals are taken as sent: a beat that a device missed and did not
-    reject makes one long interval.
     """
     within = night_minutes(window)
     values = _vendor_variability(window, within)
@@ -62,22 +44,7 @@ def variability_of_night(window: Window) -> Values:
         if count >= DIFFERENCES_MIN:
             squares = int(window.beats.squares_ms2[within].sum())
             values["rmssd_ms"] = math.sqrt(squares / count)
-    if window.segments is not None:
-        index = _sdnn_index_ms(window.segments, window.segments.within(within))
-        if index is not None:
-            values["sdnn_index_ms"] = index
     return values
-
-
-def _sdnn_index_ms(segments: BeatSegments, within: Bools) -> float | None:
-    told = within & (segments.sum_ms >= SEGMENT_TOLD_MIN_MS)
-    if np.count_nonzero(told) < SEGMENTS_MIN:
-        return None
-    count, total = segments.count[told], segments.sum_ms[told]
-    # In whole numbers, so that nothing is lost where the deviation is small beside the mean. No
-    # interval is longer than 3 s, so half a segment has many.
-    variance = (count * segments.squares_ms2[told] - total * total) / (count * (count - 1))
-    return float(np.sqrt(variance).mean())
 
 
 @feature(

@@ -4,8 +4,8 @@ Compared with a run of the imported recording:
 
 * the minute rows' ``heart_rate_mean_bpm``: a minute has a cell exactly when one of its seconds has
   a heart rate from 20 to 300 beats/min, and its value is the mean over those seconds;
-* each person's night: time in bed and asleep as the actigraph's own software gave them, heart
-  rates over its minutes, and the SDNN index of the beats;
+* each person's night: time in bed and asleep as the actigraph's own software gave them, and heart
+  rates over its minutes;
 * the rhythm and the dip of a day, for which the 24 hours are moved to begin at a midnight.
 
 Day 1 is 2020-01-06 in Rome (UTC+1); a day with another number than the first row's is the next
@@ -41,11 +41,10 @@ class InBed(NamedTuple):
 
 
 class Person(NamedTuple):
-    """One recording: heart rates and steps by minute since the epoch, beats (s, ms), nights."""
+    """One recording: heart rates and steps by minute since the epoch, and nights."""
 
     heart_bpm: dict[int, float]
     steps: dict[int, int]
-    beats: list[tuple[int, int]]
     in_bed: list[InBed]
 
     @property
@@ -69,7 +68,7 @@ def heart_rate_minutes(recordings: dict[str, Person]) -> dict[tuple[str, int], f
 
 
 def night_figures(person: Person) -> Figures:
-    """What a night's row must hold of sleep, heart rate and the SDNN index, and nothing else."""
+    """What a night's row must hold of sleep and heart rate, and nothing else."""
     main = person.main
     midnight = (MIDNIGHT_S + DAY_S) // 60
     small = range(midnight, midnight + 7 * 60)
@@ -80,7 +79,6 @@ def night_figures(person: Person) -> Figures:
         "heart_rate_resting_bpm": _mean(person, rest, 60),
         "heart_rate_nocturnal_bpm": _mean(person, [m for m in small if person.steps.get(m) == 0]),
         "heart_rate_lowest_bpm": _lowest(person, within),
-        "sdnn_index_ms": _sdnn_index(person, within),
     }
     if main is not None:
         told["heart_rate_sleeping_bpm"] = _mean(person, within, 60)
@@ -144,19 +142,6 @@ def _lowest(person: Person, within: range) -> float | None:
     return min((mean for mean in means if mean is not None), default=None)
 
 
-def _sdnn_index(person: Person, within: range) -> float | None:
-    segments: defaultdict[int, list[int]] = defaultdict(list)
-    for second, interval_ms in person.beats:
-        segments[second // 300].append(interval_ms)
-    deviations = [
-        statistics.stdev(intervals)
-        for segment, intervals in segments.items()
-        if within.start <= segment * 5 and segment * 5 + 5 <= within.stop
-        if sum(intervals) >= 150_000
-    ]
-    return statistics.fmean(deviations) if len(deviations) >= 12 else None
-
-
 def _cosinor(minutes: list[int], rates: list[float]) -> Figures:
     """Solve the normal equations of Cornelissen (2014)."""
     turn = 2 * np.pi * np.array(minutes) / 1_440
@@ -178,15 +163,9 @@ def _person(folder: Path) -> Person:
         steps[second // 60] += float(row["Steps"] or 0)
         if row["HR"] and 20.0 <= float(row["HR"]) <= 300.0:
             samples[second // 60].append(float(row["HR"]))
-    beats = [
-        (second, round(float(row["ibi_s"]) * 1_000))
-        for second, row in _timed(folder / "RR.csv.gz")
-        if row["ibi_s"] and 0.2 <= float(row["ibi_s"]) <= 3.0
-    ]
     return Person(
         {minute: sum(rates) / len(rates) for minute, rates in samples.items()},
         {minute: int(count) for minute, count in steps.items()},
-        beats,
         [_in_bed(row, actigraphy[0][0]) for row in _rows(folder / "sleep.csv.gz")],
     )
 

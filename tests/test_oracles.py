@@ -100,6 +100,7 @@ def test_minute_heart_rates_are_those_of_the_mmash_files(
     assert found == pytest.approx(expected, rel=0, abs=1e-9)
 
 
+@pytest.mark.timeout(400)
 def test_nights_are_those_of_the_mmash_files(
     mmash_people: dict[str, mmash_oracle.Person], mmash_rows: dict[str, list[dict[str, Any]]]
 ) -> None:

@@ -158,15 +158,15 @@ def _cosinor(minutes: list[int], rates: list[float]) -> Figures:
 def _person(folder: Path) -> Person:
     samples: defaultdict[int, list[float]] = defaultdict(list)
     steps: defaultdict[int, float] = defaultdict(float)
-    actigraphy = _timed(folder / "Actigraph.csv.gz")
-    for second, row in actigraphy:
-        steps[second // 60] += float(row["Steps"] or 0)
-        if row["HR"] and 20.0 <= float(row["HR"]) <= 300.0:
-            samples[second // 60].append(float(row["HR"]))
+    seconds = _actigraphy(folder / "Actigraph.csv.gz")
+    for second, step_count, rate in seconds:
+        steps[second // 60] += float(step_count or 0)
+        if rate and 20.0 <= float(rate) <= 300.0:
+            samples[second // 60].append(float(rate))
     return Person(
         {minute: sum(rates) / len(rates) for minute, rates in samples.items()},
         {minute: int(count) for minute, count in steps.items()},
-        [_in_bed(row, actigraphy[0][0]) for row in _rows(folder / "sleep.csv.gz")],
+        [_in_bed(row, seconds[0][0]) for row in _rows(folder / "sleep.csv.gz")],
     )
 
 
@@ -188,13 +188,18 @@ def _next(after_s: int, clock: str) -> int:
     return after_s + (MIDNIGHT_S + hours * 3_600 + minutes * 60 - after_s) % DAY_S
 
 
-def _timed(path: Path) -> list[tuple[int, dict[str, str]]]:
-    rows = _rows(path)
+def _actigraphy(path: Path) -> list[tuple[int, str, str]]:
+    """Of each row the second (UTC), steps and heart rate."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    columns = [head.index(name) for name in ("day", "time", "Steps", "HR")]
     found = []
     for row in rows:
-        hours, minutes, seconds = map(int, row["time"].split(":"))
-        day_s = MIDNIGHT_S + (row["day"] != rows[0]["day"]) * DAY_S
-        found.append((day_s + hours * 3_600 + minutes * 60 + seconds, row))
+        day, clock, steps, rate = (row[column] for column in columns)
+        hours, minutes, seconds = clock.split(":")
+        day_s = MIDNIGHT_S + (day != rows[0][columns[0]]) * DAY_S
+        second = day_s + int(hours) * 3_600 + int(minutes) * 60 + int(seconds)
+        found.append((second, steps, rate))
     return found
 
 

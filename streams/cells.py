@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import zstandard
@@ -13,13 +14,34 @@ from msgspec import Struct
 
 HOUR_MIN = 60
 
-# The first array of a channel is the owner (index of a source, 0: empty cell), the last of a
-# channel with a mask holds the seconds seen, and is dropped once nothing can arrive any more.
-LAYOUT: tuple[tuple[tuple[str, ...], bool], ...] = (
-    (("H", "B", "I", "H", "H", "Q"), True),  # owner, count, sum, min, max (0.1 bpm), seconds
-    (("H", "H", "I", "Q"), True),  # owner, differences, their squares summed (ms2), seconds
-    (("H", "H"), False),  # owner, steps
+
+class Layout(NamedTuple):
+    """Type codes of a channel's arrays, which have a cell for each minute of an hour.
+
+    The first array is the owner (index of a source, 0: empty cell), the last of a channel with a
+    mask holds the seconds seen, and is dropped once nothing can arrive any more.
+    """
+
+    codes: tuple[str, ...]
+    has_mask: bool
+
+    def kept(self, is_final: bool) -> tuple[str, ...]:
+        """Type codes of the arrays that an hour has, which has no mask once it is final."""
+        return self.codes[:-1] if is_final and self.has_mask else self.codes
+
+
+LAYOUT = (
+    Layout(("H", "B", "I", "H", "H", "Q"), True),  # owner, count, sum, min, max (0.1 bpm), seconds
+    Layout(("H", "H", "I", "Q"), True),  # owner, differences, their squares summed (ms2), seconds
+    Layout(("H", "H"), False),  # owner, steps
 )
+HEART, BEATS, STEPS = range(len(LAYOUT))
+"""Channels of the grid."""
+
+# Without the frame of zlib, which takes six bytes; the level is the one that is smallest without
+# taking longer than the first.
+_RAW = -zlib.MAX_WBITS
+_LEVEL = 3
 _ITEM_BYTES = {code: array(code).itemsize for code in "HBIQ"}
 
 _compress = zstandard.ZstdCompressor(level=3).compress
@@ -31,9 +53,10 @@ Cells: TypeAlias = "list[array[int]]"
 _PACKED: list[Cells | None] = []
 
 
-def new_cells(codes: Sequence[str]) -> Cells:
+def new_cells(channel: int) -> Cells:
     """Empty cells of one channel, an array for each type code."""
-    return [array(code, bytes(HOUR_MIN * _ITEM_BYTES[code])) for code in codes]
+    layout = LAYOUT[channel]
+    return [array(code, bytes(HOUR_MIN * _ITEM_BYTES[code])) for code in layout.codes]
 
 
 class Hour:
@@ -59,12 +82,24 @@ class Hour:
             return _unpacked(self.packed, self.is_final)
         return self.channels
 
+    def read_channel(self, channel: int) -> Cells | None:
+        """Cells of one channel, to be read."""
+        if self.packed is not None:
+            return _cells_of(zlib.decompress(self.packed, _RAW), channel, self.is_final)
+        return self.channels[channel]
+
     def pack(self) -> None:
         """Keep the cells packed until they are opened."""
         if self.packed is None:
             present = bytes(cells is not None for cells in self.channels)
-            body = b"".join(_planes(part) for cells in self.channels if cells for part in cells)
-            self.packed = zlib.compress(present + body, 1)
+            body = b"".join(
+                _planes(part)
+                for channel, cells in enumerate(self.channels)
+                if cells
+                for part in (_from_mean(cells, -1) if channel == HEART else cells)
+            )
+            packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
+            self.packed = packer.compress(present + body) + packer.flush()
             self.channels = _PACKED
 
     def drop_masks(self) -> None:
@@ -72,8 +107,8 @@ class Hour:
         if self.is_final:
             return
         channels = self.open()
-        for cells, (_, has_mask) in zip(channels, LAYOUT, strict=True):
-            if cells is not None and has_mask:
+        for cells, layout in zip(channels, LAYOUT, strict=True):
+            if cells is not None and layout.has_mask:
                 cells.pop()
         self.is_final = True
         self.pack()
@@ -90,15 +125,16 @@ def _presence(channels: list[Cells | None]) -> int:
     return sum((cells is not None) << channel for channel, cells in enumerate(channels))
 
 
-def _count_from_mean(joined: list[array[int]], sign: int) -> None:
+def _from_mean(cells: Cells, sign: int) -> Cells:
     """Count least and most heart rate from the mean (-1), or as they are again (1): it is smaller.
 
-    ``joined`` starts with the arrays of the heart rate's channel.
+    ``cells`` starts with the arrays of the heart rate's channel.
     """
-    _, counts, sums, low, high = (np.asarray(part).astype(np.int64) for part in joined[:5])
+    _, counts, sums, low, high = (np.asarray(part).astype(np.int64) for part in cells[:5])
     means = sums // np.maximum(counts, 1)
-    joined[3] = array("H", (means - low).astype("<u2").tobytes())
-    joined[4] = array("H", (high + sign * means).astype("<u2").tobytes())
+    low_from = array("H", (means - low).astype("<u2").tobytes())
+    high_from = array("H", (high + sign * means).astype("<u2").tobytes())
+    return [*cells[:3], low_from, high_from, *cells[5:]]
 
 
 def _from_planes(code: str, planes: bytes) -> array[int]:
@@ -111,20 +147,28 @@ def _from_planes(code: str, planes: bytes) -> array[int]:
 
 
 def _unpacked(packed: bytes, is_final: bool) -> list[Cells | None]:
-    raw = zlib.decompress(packed)
-    offset = len(LAYOUT)
-    channels: list[Cells | None] = []
-    for present, (codes, has_mask) in zip(raw[:offset], LAYOUT, strict=True):
-        if not present:
-            channels.append(None)
-            continue
-        cells = []
-        for code in codes[:-1] if is_final and has_mask else codes:
-            size = HOUR_MIN * _ITEM_BYTES[code]
-            cells.append(_from_planes(code, raw[offset : offset + size]))
-            offset += size
-        channels.append(cells)
-    return channels
+    raw = zlib.decompress(packed, _RAW)
+    return [_cells_of(raw, channel, is_final) for channel in range(len(LAYOUT))]
+
+
+def _cells_of(raw: bytes, channel: int, is_final: bool) -> Cells | None:
+    """Cells of a channel from the bytes of an hour."""
+    if not raw[channel]:
+        return None
+    offset = len(LAYOUT) + sum(_size(other, is_final) for other in range(channel) if raw[other])
+    layout = LAYOUT[channel]
+    cells = []
+    for code in layout.kept(is_final):
+        size = HOUR_MIN * _ITEM_BYTES[code]
+        cells.append(_from_planes(code, raw[offset : offset + size]))
+        offset += size
+    return _from_mean(cells, 1) if channel == HEART else cells
+
+
+@cache
+def _size(channel: int, is_final: bool) -> int:
+    layout = LAYOUT[channel]
+    return sum(HOUR_MIN * _ITEM_BYTES[code] for code in layout.kept(is_final))
 
 
 class DayState(Struct, array_like=True):
@@ -149,8 +193,8 @@ def day_state(hours: Mapping[int, Hour]) -> DayState:
         for place, code in enumerate(codes):
             parts = [cells[place] for cells in held if cells and place < len(cells)]
             joined.append(array(code, b"".join(part.tobytes() for part in parts)))
-    _count_from_mean(joined, -1)
-    return DayState(marks, [_compress(_planes(part)) for part in joined])
+    relative = _from_mean(joined, -1)
+    return DayState(marks, [_compress(_planes(part)) for part in relative])
 
 
 def hours_of(state: DayState) -> dict[int, Hour]:
@@ -160,7 +204,7 @@ def hours_of(state: DayState) -> dict[int, Hour]:
         _from_planes(code, _decompress(planes))
         for code, planes in zip(codes, state.planes, strict=True)
     ]
-    _count_from_mean(joined, 1)
+    joined = _from_mean(joined, 1)
     places = [0] * len(joined)
     hours = {}
     for hour, is_final, presence in state.hours:

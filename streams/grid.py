@@ -12,14 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.cells import HOUR_MIN, LAYOUT, Cells, DayState, Hour, day_state, hours_of, new_cells
+from streams.cells import (
+    BEATS,
+    HEART,
+    HOUR_MIN,
+    LAYOUT,
+    STEPS,
+    Cells,
+    DayState,
+    Hour,
+    day_state,
+    hours_of,
+    new_cells,
+)
 from streams.events import HeartRate, InterBeatInterval
 
 SOURCES_MAX = 1_000
 """Most sources (with distinct priority) that one subject's grid can tell apart."""
-
-HEART, BEATS, STEPS = range(3)
-"""Channels of the grid."""
 
 _STEPS_CELL_MAX = 65_535
 
@@ -127,8 +136,7 @@ class Grid:
         Returns owner and values without the mask, each of shape (stop - start,); None when the
         channel has no cell there. An empty cell has owner 0.
         """
-        codes, has_mask = LAYOUT[channel]
-        kept = codes[:-1] if has_mask else codes
+        kept = LAYOUT[channel].kept(is_final=True)
         arrays: list[NDArray[Any]] | None = None
         for hour in range(start // HOUR_MIN, -(-stop // HOUR_MIN)):
             cells = self._read(hour, channel)
@@ -206,7 +214,7 @@ class Grid:
 
     def _read(self, hour: int, channel: int) -> Cells | None:
         held = self._held(hour)
-        return held.read()[channel] if held is not None else None
+        return held.read_channel(channel) if held is not None else None
 
     def _owned(self, minute: int, channel: int, owner: int) -> Cells | None:
         """Cells of a minute's hour if ``owner`` may write to it, None if another goes first."""
@@ -217,7 +225,7 @@ class Grid:
         channels = held.channels if held.packed is None else held.open()
         cells = channels[channel]
         if cells is None:
-            cells = channels[channel] = new_cells(LAYOUT[channel][0])
+            cells = channels[channel] = new_cells(channel)
         cell = minute % HOUR_MIN
         holder = cells[0][cell]
         if holder == owner:

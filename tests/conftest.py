@@ -12,7 +12,7 @@ SHARED_DATA = Path(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of development recordings; the test is left out where there is none."""
     if not SHARED_DATA.is_dir():

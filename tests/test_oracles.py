@@ -19,13 +19,24 @@ from connectors.run_files import open_run
 from connectors.sqlite import SqliteResults
 from detectors.cohort import load_cohort
 from streams.config import HOUR_S, PipelineConfig
-from streams.events import TICK_KEY, Tick
+from streams.events import TICK_KEY, HeartRate, SleepEpisode, Tick
+from streams.evidence import Evidence
 from streams.replay import replay
 from tests.oracles import aware as aware_oracle
 from tests.oracles import lifesnaps as lifesnaps_oracle
 from tests.oracles import mmash as mmash_oracle
+from tests.streams.features import worlds
+from tests.streams.features.worlds import add
 
 PARTITIONS = 2
+
+DAILY = {
+    "heart_rate_waking_bpm",
+    "heart_rate_dip_percent",
+    "heart_rate_mesor_bpm",
+    "heart_rate_amplitude_bpm",
+    "heart_rate_acrophase_min",
+}
 
 
 def _settled_features(
@@ -55,17 +66,82 @@ def _thinned(messages: Iterable[RecordingMessage], every_s: float) -> Iterator[R
             yield message
 
 
-def test_minute_heart_rates_are_those_of_the_mmash_files(shared_data: Path, tmp_path: Path) -> None:
-    expected = mmash_oracle.heart_rate_minutes(shared_data / "mmash")
-    rows = _settled_features(mmash.load(shared_data / "mmash"), tmp_path)
+@pytest.fixture(scope="module")
+def mmash_people(shared_data: Path) -> dict[str, mmash_oracle.Person]:
+    """What MMASH's files hold."""
+    return mmash_oracle.people(shared_data / "mmash")
+
+
+@pytest.fixture(scope="module")
+def mmash_rows(
+    shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[dict[str, Any]]]:
+    """Settled rows of a run of MMASH, by kind of window."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    data = mmash.load(shared_data / "mmash")
+    folder = tmp_path_factory.mktemp("mmash")
+    for row in _settled_features(data, folder, ticks_every_s=6 * HOUR_S):
+        rows.setdefault(row["window"], []).append(row)
+    return rows
+
+
+@pytest.mark.timeout(400)
+def test_minute_heart_rates_are_those_of_the_mmash_files(
+    mmash_people: dict[str, mmash_oracle.Person], mmash_rows: dict[str, list[dict[str, Any]]]
+) -> None:
+    expected = mmash_oracle.heart_rate_minutes(mmash_people)
     found = {
         (row["userId"], int(row["start"])): row["values"]["heart_rate_mean_bpm"]
-        for row in rows
-        if row["window"] == "minute" and "heart_rate_mean_bpm" in row["values"]
+        for row in mmash_rows["minute"]
+        if "heart_rate_mean_bpm" in row["values"]
     }
     assert len(expected) == 14_895
     assert found.keys() == expected.keys()
     assert found == pytest.approx(expected, rel=0, abs=1e-9)
+
+
+@pytest.mark.timeout(400)
+def test_nights_are_those_of_the_mmash_files(
+    mmash_people: dict[str, mmash_oracle.Person], mmash_rows: dict[str, list[dict[str, Any]]]
+) -> None:
+    nights = [row for row in mmash_rows["night"] if row["localDate"] == mmash_oracle.NIGHT]
+    found = {row["userId"]: row["values"] for row in nights}
+    assert found.keys() == mmash_people.keys()
+    for name, person in mmash_people.items():
+        expected = mmash_oracle.night_figures(person)
+        # The importer spreads the beats of a second over it, so that RMSSD has no plain oracle.
+        values = {key: value for key, value in found[name].items() if key != "rmssd_ms"}
+        assert values == pytest.approx(expected, rel=1e-9), name
+        if person.main is not None:
+            # As the actigraph's own software gives it, to two decimals.
+            published = person.main.efficiency_percent
+            assert values["sleep_efficiency_percent"] == pytest.approx(published, abs=0.005)
+
+
+def test_dip_and_rhythm_of_a_real_day_are_those_of_the_mmash_files(
+    mmash_people: dict[str, mmash_oracle.Person],
+) -> None:
+    told: set[str] = set()
+    for name, person in mmash_people.items():
+        # Samples are kept to 0.1 beats/min.
+        first = min(person.heart_bpm)
+        whole_day = {m: bpm for m, bpm in person.heart_bpm.items() if m < first + 1_440}
+        minutes = {minute: round(bpm, 1) for minute, bpm in whole_day.items()}
+        evidence = Evidence()
+        add(evidence, *(HeartRate(time=_moved(m, first), heart_rate=minutes[m]) for m in minutes))
+        for row in person.in_bed:
+            length_s = float(row.stop_s - row.start_s)
+            add(evidence, SleepEpisode(time=_moved(row.start_s // 60, first), duration=length_s))
+        expected = mmash_oracle.day_figures(person._replace(heart_bpm=minutes))
+        values = {key: value for key, value in worlds.day(evidence).items() if key in DAILY}
+        assert values == pytest.approx(expected, abs=1e-9), name
+        told |= values.keys()
+    assert told == DAILY
+
+
+def _moved(minute: int, first: int) -> float:
+    """A minute's instant (s UTC) when the first is at midnight."""
+    return worlds.MIDNIGHT_S + (minute - first) * 60.0
 
 
 @pytest.mark.timeout(400)

@@ -1,7 +1,7 @@
 """Activity: steps of an hour and of a day."""
 
 from streams.events import ActivitySummary, WindowKind
-from streams.features.base import Values, Window, feature
+from streams.features.base import Figure, Values, Window, feature
 
 HOUR_COVERAGE_MIN = 0.1
 """Share of an hour's minutes that must be told."""
@@ -10,13 +10,33 @@ DAY_COVERAGE_MIN = 0.6
 """Share of a day's minutes that must be told: part of a day would look like less activity."""
 
 
-@feature(WindowKind.HOUR)
+@feature(
+    WindowKind.HOUR,
+    gives=(
+        Figure(
+            name="step_count",
+            meaning="Steps of the hour's minutes.",
+            minimum="steps told for 10 % of the minutes",
+            source="RAPIDS: sumsteps",
+        ),
+    ),
+)
 def steps_of_hour(window: Window) -> Values:
     """``step_count`` of the hour's minutes; absent below 10 % of them."""
     return _step_count(window, HOUR_COVERAGE_MIN)
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="step_count",
+            meaning="Steps of the day's minutes, else the vendor's daily figure.",
+            minimum="steps told for 60 % of the minutes, or the vendor's figure",
+            source="RAPIDS: sumsteps",
+        ),
+    ),
+)
 def steps_of_day(window: Window) -> Values:
     """``step_count`` of the day's minutes; below 60 % of them the vendor's figure, else absent."""
     counted = _step_count(window, DAY_COVERAGE_MIN)

@@ -12,9 +12,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from streams.cells import BEATS, HEART, STEPS
 from streams.events import Record, WindowKind
 from streams.evidence import Evidence
-from streams.grid import BEATS, HEART, STEPS
 from streams.localtime import date_of_index
 from streams.timeline import bit_array
 
@@ -99,6 +99,14 @@ class Window:
         return None if arrays is None else BeatMinutes(arrays[1], arrays[2])
 
     @cached_property
+    def without_steps(self) -> Bools:
+        """Minutes of the window known to be without steps."""
+        if self.steps is None:
+            return np.zeros(self.length, dtype=bool)
+        quiet: Bools = (self.steps.known & (self.steps.steps == 0))[-self.length :]
+        return quiet
+
+    @cached_property
     def still(self) -> Bools:
         """Minutes without steps, in themselves and the ``REST_LOOKBACK_MIN`` before; known ones."""
         if self.steps is None:
@@ -145,8 +153,10 @@ class Window:
 
     def mask_between(self, start_s: float, stop_s: float) -> Bools:
         """Minutes that lie wholly between two instants (s UTC)."""
-        minutes = np.arange(self.start, self.stop)
-        inside: Bools = (minutes * 60.0 >= start_s) & ((minutes + 1) * 60.0 <= stop_s)
+        first = max(int(-(-start_s // 60.0)) - self.start, 0)
+        stop = max(int(stop_s // 60.0) - self.start, first)
+        inside = np.zeros(self.length, dtype=bool)
+        inside[first:stop] = True
         return inside
 
 
@@ -167,22 +177,65 @@ def once_per_window(function: Callable[[Window], T]) -> Callable[[Window], T]:
     return remembered
 
 
-class Feature(Struct, frozen=True):
-    """A function of a window, the windows it is computed for, and the names it may give."""
+UNITS = {
+    "bpm": "beats per minute",
+    "count": "number",
+    "h": "hours",
+    "index": "number on a scale of its own",
+    "min": "minutes; of a clock time, from the midnight that begins the row's date",
+    "ms": "milliseconds",
+    "nats": "nats, the natural unit of entropy",
+    "percent": "percent",
+    "ratio": "number without a unit",
+    "score": "points of an instrument",
+    "steps_per_min": "steps per minute",
+}
+"""With what names of values end, and what it stands for."""
 
-    function: FeatureFunction
+
+class Figure(Struct, frozen=True, kw_only=True):
+    """What a feature says of one value that it gives.
+
+    ``name`` has its unit last (`UNITS`) and may hold a placeholder in angle brackets, such as
+    ``<instrument>_score``. ``meaning``: what it is, with its formula where it has one.
+    ``minimum``: the least data with which it is told. ``source``: paper or standard with its year,
+    and the name in RAPIDS where it has one.
+    """
+
+    name: str
+    meaning: str
+    minimum: str
+    source: str
+
+
+class Feature(Struct, frozen=True):
+    """What tells values of some kinds of window: its module, its function, and what it gives.
+
+    Without a function the values are told from more than a window shows.
+    """
+
+    module: str
+    function: FeatureFunction | None
     windows: frozenset[WindowKind]
+    gives: tuple[Figure, ...]
 
 
 FEATURES: list[Feature] = []
 """Every declared feature, in the order of their modules' names."""
 
 
-def feature(*windows: WindowKind) -> Callable[[FeatureFunction], FeatureFunction]:
+def feature(
+    *windows: WindowKind, gives: tuple[Figure, ...]
+) -> Callable[[FeatureFunction], FeatureFunction]:
     """Declare a function of a window as a feature of the given kinds of window."""
 
     def register(function: FeatureFunction) -> FeatureFunction:
-        FEATURES.append(Feature(function, frozenset(windows)))
+        FEATURES.append(Feature(function.__module__, function, frozenset(windows), gives))
         return function
 
     return register
+
+
+def told_elsewhere(module: str, *windows: WindowKind, gives: tuple[Figure, ...]) -> None:
+    """Declare values of rows that no function of a window gives, such as those of minutes."""
+    FEATURES.append(Feature(module, None, frozenset(windows), gives))

@@ -1,9 +1,10 @@
 """LifeSnaps' daily figures straight from its CSV file.
 
 Compared with a run of the imported recording: each day's ``heart_rate_resting_bpm``, ``rmssd_ms``
-and ``step_count``, and each night's ``sleep_duration_min`` and ``sleep_efficiency_percent`` (asleep
-over in bed), keyed by person and local date. An RMSSD of zero and a night in bed with zero minutes
-asleep are no measurements. A figure that the file does not have must be absent.
+and ``step_count``, and each night's ``sleep_duration_min``, ``time_in_bed_min``,
+``wake_after_sleep_onset_min`` and ``sleep_efficiency_percent`` (asleep over in bed), keyed by
+person and local date. An RMSSD of zero and a night in bed with zero minutes asleep are no
+measurements. A figure that the file does not have must be absent.
 """
 
 import csv
@@ -14,7 +15,12 @@ FILE = "daily_fitbit_sema_df_unprocessed.csv.gz"
 
 FEATURES = {
     "day": ("heart_rate_resting_bpm", "rmssd_ms", "step_count"),
-    "night": ("sleep_duration_min", "sleep_efficiency_percent"),
+    "night": (
+        "sleep_duration_min",
+        "time_in_bed_min",
+        "wake_after_sleep_onset_min",
+        "sleep_efficiency_percent",
+    ),
 }
 """Window -> features that the figures below speak of, all of them."""
 
@@ -41,6 +47,15 @@ def daily_figures(folder: Path) -> Figures:
         if asleep and in_bed_ms:
             share = min(asleep * 60_000.0 / in_bed_ms, 1.0)
             values["night", "sleep_efficiency_percent"] = 100.0 * share
+        if asleep:
+            awake = _number(row["minutesAwake"])
+            in_bed = None if in_bed_ms is None else in_bed_ms / 60_000.0
+            if awake is None and in_bed is not None:
+                awake = max(in_bed - asleep, 0.0)
+            if in_bed is None and awake is not None:
+                in_bed = asleep + awake
+            values["night", "time_in_bed_min"] = in_bed
+            values["night", "wake_after_sleep_onset_min"] = awake
         for (window, feature), value in values.items():
             if value is not None:
                 figures[row["id"], row["date"], window, feature] = value

@@ -1,30 +1,208 @@
 """MMASH computed straight from its CSV files.
 
-Compared with a run of the imported recording: the minute rows' ``heart_rate_mean_bpm``. A minute
-has a cell exactly when one of its seconds has a heart rate from 20 to 300 beats/min, and its value
-is the mean over those seconds. Day 1 is 2020-01-06 in Rome (UTC+1); a day with another number
-than the row before it is the next day.
+Compared with a run of the imported recording:
+
+* the minute rows' ``heart_rate_mean_bpm``: a minute has a cell exactly when one of its seconds has
+  a heart rate from 20 to 300 beats/min, and its value is the mean over those seconds;
+* each person's night: time in bed and asleep as the actigraph's own software gave them, and heart
+  rates over its minutes;
+* the rhythm and the dip of a day, for which the 24 hours are moved to begin at a midnight.
+
+Day 1 is 2020-01-06 in Rome (UTC+1); a day with another number than the first row's is the next
+day. Each recording has 24 hours, so a clock time in its sleep table is the first one after its
+beginning.
 """
 
 import csv
 import gzip
+import statistics
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 MIDNIGHT_S = 1_578_265_200  # 2020-01-06 00:00 in Rome: 2020-01-05 23:00 UTC
+NIGHT = "2020-01-07"
+DAY_S = 86_400
+
+Figures = dict[str, float]
 
 
-def heart_rate_minutes(folder: Path) -> dict[tuple[str, int], float]:
+class InBed(NamedTuple):
+    """A row of the sleep table: times (s UTC), minutes asleep and awake, efficiency (percent)."""
+
+    start_s: int
+    stop_s: int
+    asleep_min: float
+    awake_min: float
+    efficiency_percent: float
+    awakenings: float
+
+
+class Person(NamedTuple):
+    """One recording: heart rates and steps by minute since the epoch, and nights."""
+
+    heart_bpm: dict[int, float]
+    steps: dict[int, int]
+    in_bed: list[InBed]
+
+    @property
+    def main(self) -> InBed | None:
+        """The longest time in bed."""
+        return max(self.in_bed, key=lambda row: row.stop_s - row.start_s, default=None)
+
+
+def people(folder: Path) -> dict[str, Person]:
+    """All recordings by name."""
+    return {path.name: _person(path) for path in sorted(folder.glob("users/*"))}
+
+
+def heart_rate_minutes(recordings: dict[str, Person]) -> dict[tuple[str, int], float]:
     """(person, start of the minute in s UTC) -> mean heart rate in beats/min."""
-    samples: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
-    for path in sorted(folder.glob("users/*/Actigraph.csv.gz")):
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        for row in rows:
-            hours, minutes, _ = map(int, row["time"].split(":"))
-            is_next_day = row["day"] != rows[0]["day"]
-            minute = MIDNIGHT_S + is_next_day * 86_400 + hours * 3_600 + minutes * 60
-            rate = float(row["HR"])
-            if 20.0 <= rate <= 300.0:
-                samples[path.parent.name, minute].append(rate)
-    return {cell: sum(rates) / len(rates) for cell, rates in samples.items()}
+    return {
+        (name, minute * 60): bpm
+        for name, person in recordings.items()
+        for minute, bpm in person.heart_bpm.items()
+    }
+
+
+def night_figures(person: Person) -> Figures:
+    """What a night's row must hold of sleep and heart rate, and nothing else."""
+    main = person.main
+    midnight = (MIDNIGHT_S + DAY_S) // 60
+    small = range(midnight, midnight + 7 * 60)
+    within = small if main is None else _minutes(main)
+    is_asleep = {minute for row in person.in_bed for minute in _minutes(row)}
+    rest = [m for m in small if m in is_asleep or _is_still(person, m)]
+    told = {
+        "heart_rate_resting_bpm": _mean(person, rest, 60),
+        "heart_rate_nocturnal_bpm": _mean(person, [m for m in small if person.steps.get(m) == 0]),
+        "heart_rate_lowest_bpm": _lowest(person, within),
+    }
+    if main is not None:
+        told["heart_rate_sleeping_bpm"] = _mean(person, within, 60)
+        told |= _sleep_figures(main, [row for row in person.in_bed if row is not main])
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def day_figures(person: Person) -> Figures:
+    """What a row of the whole 24 hours as one day must hold of its heart rate awake and rhythm.
+
+    The recording's first minute is the day's first.
+    """
+    first = min(person.heart_bpm)
+    asleep = [m for row in person.in_bed for m in _minutes(row)]
+    waking = _mean(person, [m for m in person.heart_bpm if m not in {*asleep}], 240)
+    sleeping = _mean(person, asleep, 60)
+    told: Figures = {}
+    if waking is not None and len(asleep) >= 60:
+        told["heart_rate_waking_bpm"] = waking
+        if sleeping is not None:
+            told["heart_rate_dip_percent"] = (1 - sleeping / waking) * 100
+    hours = [(minute - first) // 60 for minute in person.heart_bpm]
+    if sum(hours.count(hour) >= 20 for hour in range(24)) >= 16:
+        told |= _cosinor([m - first for m in person.heart_bpm], [*person.heart_bpm.values()])
+    return told
+
+
+def _sleep_figures(main: InBed, others: list[InBed]) -> Figures:
+    midnight_s = MIDNIGHT_S + DAY_S
+    onset, offset = (main.start_s - midnight_s) / 60, (main.stop_s - midnight_s) / 60
+    return {
+        "sleep_duration_min": main.asleep_min,
+        "time_in_bed_min": offset - onset,
+        "wake_after_sleep_onset_min": main.awake_min,
+        "awakening_count": main.awakenings,
+        "sleep_onset_min": onset,
+        "sleep_offset_min": offset,
+        "sleep_midpoint_min": onset + (offset - onset) / 2,
+        "sleep_efficiency_percent": 100 * main.asleep_min / (offset - onset),
+        "nap_count": len(others),
+        "nap_min": sum(row.asleep_min for row in others),
+    }
+
+
+def _minutes(row: InBed) -> range:
+    return range(row.start_s // 60, row.stop_s // 60)
+
+
+def _is_still(person: Person, minute: int) -> bool:
+    return all(person.steps.get(before) == 0 for before in range(minute - 12, minute + 1))
+
+
+def _mean(person: Person, minutes: list[int] | range, fewest: int = 60) -> float | None:
+    told = [person.heart_bpm[minute] for minute in minutes if minute in person.heart_bpm]
+    return statistics.fmean(told) if len(told) >= fewest else None
+
+
+def _lowest(person: Person, within: range) -> float | None:
+    starts = range(within.start, within.stop - 29)
+    means = [_mean(person, range(start, start + 30), 20) for start in starts]
+    return min((mean for mean in means if mean is not None), default=None)
+
+
+def _cosinor(minutes: list[int], rates: list[float]) -> Figures:
+    """Solve the normal equations of Cornelissen (2014)."""
+    turn = 2 * np.pi * np.array(minutes) / 1_440
+    columns = np.array([np.ones_like(turn), np.cos(turn), np.sin(turn)])
+    mesor, beta, gamma = np.linalg.solve(columns @ columns.T, columns @ np.array(rates))
+    rhythm = complex(beta, gamma)
+    return {
+        "heart_rate_mesor_bpm": float(mesor),
+        "heart_rate_amplitude_bpm": abs(rhythm),
+        "heart_rate_acrophase_min": float(np.angle(rhythm, deg=True) % 360) * 4,
+    }
+
+
+def _person(folder: Path) -> Person:
+    samples: defaultdict[int, list[float]] = defaultdict(list)
+    steps: defaultdict[int, float] = defaultdict(float)
+    seconds = _actigraphy(folder / "Actigraph.csv.gz")
+    for second, step_count, rate in seconds:
+        steps[second // 60] += float(step_count or 0)
+        if rate and 20.0 <= float(rate) <= 300.0:
+            samples[second // 60].append(float(rate))
+    return Person(
+        {minute: sum(rates) / len(rates) for minute, rates in samples.items()},
+        {minute: int(count) for minute, count in steps.items()},
+        [_in_bed(row, seconds[0][0]) for row in _rows(folder / "sleep.csv.gz")],
+    )
+
+
+def _in_bed(row: dict[str, str], begun_s: int) -> InBed:
+    start_s = _next(begun_s, row["In Bed Time"])
+    return InBed(
+        start_s,
+        _next(start_s + 1, row["Out Bed Time"]),
+        float(row["Total Sleep Time (TST)"]),
+        float(row["Wake After Sleep Onset (WASO)"]),
+        float(row["Efficiency"]),
+        float(row["Number of Awakenings"]),
+    )
+
+
+def _next(after_s: int, clock: str) -> int:
+    """When the clock shows a time first, at or after an instant (s UTC)."""
+    hours, minutes = map(int, clock.split(":"))
+    return after_s + (MIDNIGHT_S + hours * 3_600 + minutes * 60 - after_s) % DAY_S
+
+
+def _actigraphy(path: Path) -> list[tuple[int, str, str]]:
+    """Of each row the second (UTC), steps and heart rate."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    columns = [head.index(name) for name in ("day", "time", "Steps", "HR")]
+    found = []
+    for row in rows:
+        day, clock, steps, rate = (row[column] for column in columns)
+        hours, minutes, seconds = clock.split(":")
+        day_s = MIDNIGHT_S + (day != rows[0][columns[0]]) * DAY_S
+        second = day_s + int(hours) * 3_600 + int(minutes) * 60 + int(seconds)
+        found.append((second, steps, rate))
+    return found
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
+from streams.cells import BEATS, HEART, STEPS
 from streams.events import HeartRate, InterBeatInterval
-from streams.grid import BEATS, HEART, STEPS, Grid
+from streams.grid import Grid
 
 MINUTE = 28_333_020
 WATCH, RING = (1, "watch"), (2, "ring")

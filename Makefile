@@ -57,9 +57,10 @@ chaos: $(DEV) ## break workers, broker and sink at random on a real Kafka, compa
 	@$(BIN)/python -m tests.servers
 	$(BIN)/python -m tests.chaos --first $(FIRST) --count $(SEEDS)
 
-contract: $(DEV) ## write the event contract in docs/ anew from the structs
+contract: $(DEV) ## write the contract in docs/ anew: events, features and results
 	$(BIN)/wakeline schema --write docs/asyncapi.json
 	$(BIN)/wakeline schema --write docs/EVENTS.md
+	$(BIN)/wakeline schema --write docs/FEATURES.md
 	$(BIN)/wakeline schema --write docs/RESULTS.md
 
 grafana: $(DEV) ## write the dashboards and provisioning of Grafana anew

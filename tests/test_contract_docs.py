@@ -28,8 +28,10 @@ from streams.contract import (
     asyncapi,
     contract_json,
     example,
+    with_current_figures,
     with_current_tables,
 )
+from streams.contract.figures import BEGIN_FIGURES, END_FIGURES
 from streams.contract.tables import BEGIN_TABLES, END_TABLES
 from streams.decoding import Partial, decode
 from streams.errors import BadInput
@@ -92,6 +94,8 @@ def test_the_files_in_docs_are_current() -> None:
     written = (ROOT / "docs" / "asyncapi.json").read_text(encoding="utf-8")
     assert written == contract_json(), "run `make contract`"
     assert page == with_current_tables(page), "run `make contract`"
+    features = (ROOT / "docs" / "FEATURES.md").read_text(encoding="utf-8")
+    assert features == with_current_figures(features), "run `make contract`"
 
 
 def test_the_document_fits_the_schema_of_asyncapi_itself() -> None:
@@ -224,6 +228,11 @@ def test_the_command_prints_and_writes_the_contract(
     assert "| `heartRate` | number | 20 to 300 | Heart rate (beats/min). |" in text
     assert "outdated" not in text
     assert text.endswith("\nthe rest\n")
+    page.write_text(f"# Features\n{BEGIN_FIGURES}\noutdated\n{END_FIGURES}\n", encoding="utf-8")
+    schema(page)
+    text = page.read_text(encoding="utf-8")
+    assert "| `step_count` | Steps of the hour's minutes. |" in text
+    assert "outdated" not in text
 
 
 def test_the_command_refuses_a_page_without_marks_and_a_folder_that_is_not_there(

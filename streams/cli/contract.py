@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 
 from connectors.influx.catalogue import BEGIN_TABLES, END_TABLES, result_tables
-from streams.contract import contract_json, with_current_tables, with_tables
+from streams.contract import (
+    contract_json,
+    with_current_figures,
+    with_current_tables,
+    with_tables,
+)
+from streams.contract.figures import BEGIN_FIGURES
 from streams.errors import BadInput
 
 
@@ -43,7 +49,12 @@ def _bring_up_to_date(path: Path) -> None:
         return
     text = path.read_text(encoding="utf-8")
     try:
-        page = with_current_results(text) if BEGIN_TABLES in text else with_current_tables(text)
+        if BEGIN_TABLES in text:
+            page = with_current_results(text)
+        elif BEGIN_FIGURES in text:
+            page = with_current_figures(text)
+        else:
+            page = with_current_tables(text)
     except ValueError as error:
         raise BadInput(f"cannot bring {path} up to date: {error}") from error
     path.write_text(page, encoding="utf-8")

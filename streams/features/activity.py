@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.events import ActivitySummary, WindowKind
-from streams.features.base import Bools, Values, Window, feature
+from streams.features.base import Bools, Figure, Values, Window, feature
 from streams.features.coverage import worn_minutes
 from streams.features.sleep import asleep_minutes
 
@@ -20,14 +20,36 @@ MODERATE_STEPS_PER_MIN = 100
 SEDENTARY_BOUT_MIN = 30
 """Shortest sedentary bout that is counted (min; Diaz et al. 2017)."""
 
+_WAKING = "steps told (and worn, where told) for 60 % of the minutes; a sleep with times"
 
-@feature(WindowKind.HOUR)
+
+@feature(
+    WindowKind.HOUR,
+    gives=(
+        Figure(
+            name="step_count",
+            meaning="Steps of the hour's minutes.",
+            minimum="steps told for 10 % of the minutes",
+            source="RAPIDS: sumsteps",
+        ),
+    ),
+)
 def steps_of_hour(window: Window) -> Values:
     """``step_count`` of the hour's minutes; absent below 10 % of them."""
     return _step_count(window, HOUR_COVERAGE_MIN)
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="step_count",
+            meaning="Steps of the day's minutes, else the vendor's daily figure.",
+            minimum="steps told for 60 % of the minutes, or the vendor's figure",
+            source="RAPIDS: sumsteps",
+        ),
+    ),
+)
 def steps_of_day(window: Window) -> Values:
     """``step_count`` of the day's minutes; below 60 % of them the vendor's figure, else absent."""
     counted = _step_count(window, DAY_COVERAGE_MIN)
@@ -39,7 +61,23 @@ def steps_of_day(window: Window) -> Values:
     return {"step_count": float(summary.steps)}
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="step_active_min",
+            meaning="Minutes with at least one step.",
+            minimum="steps told for 60 % of the minutes",
+            source="own; RAPIDS has sumdurationactivebout, of bouts",
+        ),
+        Figure(
+            name="moderate_activity_min",
+            meaning="Minutes with at least 100 steps: moderate activity of adults, or more.",
+            minimum="steps told for 60 % of the minutes",
+            source="Tudor-Locke 2018",
+        ),
+    ),
+)
 def activity_of_day(window: Window) -> Values:
     """``step_active_min`` and ``moderate_activity_min``: minutes with steps, and at a brisk pace.
 
@@ -57,7 +95,29 @@ def activity_of_day(window: Window) -> Values:
     }
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="sedentary_min",
+            meaning="Minutes without a step while awake and, where a device tells, on the wrist.",
+            minimum=_WAKING,
+            source="RAPIDS: sumdurationsedentarybout, there with sleep",
+        ),
+        Figure(
+            name="sedentary_bout_max_min",
+            meaning="The longest run of such minutes; sleep and what is not known end it.",
+            minimum=_WAKING,
+            source="RAPIDS: maxdurationsedentarybout, there with sleep",
+        ),
+        Figure(
+            name="sedentary_bout_count",
+            meaning="Runs of at least 30 such minutes.",
+            minimum=_WAKING,
+            source="Diaz 2017 (bouts of 30 min)",
+        ),
+    ),
+)
 def sedentary_of_day(window: Window) -> Values:
     """Minutes awake without steps, and their bouts.
 
@@ -89,7 +149,23 @@ def sedentary_of_day(window: Window) -> Values:
     }
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="active_reported_min",
+            meaning="The vendor's active minutes of the date, by the vendor's own rule.",
+            minimum="the vendor's figure",
+            source="the vendor",
+        ),
+        Figure(
+            name="sedentary_reported_min",
+            meaning="The vendor's sedentary minutes of the date, by the vendor's own rule.",
+            minimum="the vendor's figure",
+            source="the vendor",
+        ),
+    ),
+)
 def reported_activity(window: Window) -> Values:
     """``active_reported_min`` and ``sedentary_reported_min``: a vendor's own figures of the date.
 

@@ -8,11 +8,33 @@ import numpy as np
 
 from streams.events import PhoneAppUsage, WindowKind
 from streams.evidence import interval_end_s
-from streams.features.base import Values, Window, feature
-from streams.features.phone_events import phone_events
+from streams.features.base import Figure, Values, Window, feature
+from streams.features.phone_events import LIVED, phone_events
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="app_usage_min",
+            meaning="Use of apps within the day, the sum over all uses.",
+            minimum=LIVED,
+            source="RAPIDS: sumduration",
+        ),
+        Figure(
+            name="app_category_count",
+            meaning="Categories of apps that were used.",
+            minimum=LIVED,
+            source="own",
+        ),
+        Figure(
+            name="app_usage_entropy_nats",
+            meaning="-sum p ln p over the shares p of the categories in the time of use.",
+            minimum=f"{LIVED}; any use",
+            source="Saeb 2015, of places there; RAPIDS: frequencyentropy, of counts there",
+        ),
+    ),
+)
 def app_usage_of_day(window: Window) -> Values:
     """Use of apps within the day; a use that reaches over midnight is cut there.
 

@@ -167,22 +167,65 @@ def once_per_window(function: Callable[[Window], T]) -> Callable[[Window], T]:
     return remembered
 
 
-class Feature(Struct, frozen=True):
-    """A function of a window, the windows it is computed for, and the names it may give."""
+UNITS = {
+    "bpm": "beats per minute",
+    "count": "number",
+    "h": "hours",
+    "index": "number on a scale of its own",
+    "min": "minutes; of a clock time, from the midnight that begins the row's date",
+    "ms": "milliseconds",
+    "nats": "nats, the natural unit of entropy",
+    "percent": "percent",
+    "ratio": "number without a unit",
+    "score": "points of an instrument",
+    "steps_per_min": "steps per minute",
+}
+"""With what names of values end, and what it stands for."""
 
-    function: FeatureFunction
+
+class Figure(Struct, frozen=True, kw_only=True):
+    """What a feature says of one value that it gives.
+
+    ``name`` has its unit last (`UNITS`) and may hold a placeholder in angle brackets, such as
+    ``<instrument>_score``. ``meaning``: what it is, with its formula where it has one.
+    ``minimum``: the least data with which it is told. ``source``: paper or standard with its year,
+    and the name in RAPIDS where it has one.
+    """
+
+    name: str
+    meaning: str
+    minimum: str
+    source: str
+
+
+class Feature(Struct, frozen=True):
+    """What tells values of some kinds of window: its module, its function, and what it gives.
+
+    Without a function the values are told from more than a window shows.
+    """
+
+    module: str
+    function: FeatureFunction | None
     windows: frozenset[WindowKind]
+    gives: tuple[Figure, ...]
 
 
 FEATURES: list[Feature] = []
 """Every declared feature, in the order of their modules' names."""
 
 
-def feature(*windows: WindowKind) -> Callable[[FeatureFunction], FeatureFunction]:
+def feature(
+    *windows: WindowKind, gives: tuple[Figure, ...]
+) -> Callable[[FeatureFunction], FeatureFunction]:
     """Declare a function of a window as a feature of the given kinds of window."""
 
     def register(function: FeatureFunction) -> FeatureFunction:
-        FEATURES.append(Feature(function, frozenset(windows)))
+        FEATURES.append(Feature(function.__module__, function, frozenset(windows), gives))
         return function
 
     return register
+
+
+def told_elsewhere(module: str, *windows: WindowKind, gives: tuple[Figure, ...]) -> None:
+    """Declare values of rows that no function of a window gives, such as those of minutes."""
+    FEATURES.append(Feature(module, None, frozenset(windows), gives))

@@ -4,14 +4,67 @@ Source: RAPIDS' call features (count, sum of durations, distinct contacts).
 """
 
 from streams.events import CallType, PhoneCall, WindowKind
-from streams.features.base import Values, Window, feature
-from streams.features.phone_events import begun, contact_count, phone_events
+from streams.features.base import Figure, Values, Window, feature
+from streams.features.phone_events import LIVED, begun, contact_count, phone_events
 
 _SPOKEN = {"incoming": CallType.INCOMING, "outgoing": CallType.OUTGOING}
+_NAMED = f"{LIVED}; where there were calls, one that names its other side"
 _COUNTED = (CallType.INCOMING, CallType.OUTGOING, CallType.MISSED)
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="call_incoming_count",
+            meaning="Incoming calls that begin on the day.",
+            minimum=LIVED,
+            source="RAPIDS: incoming_count",
+        ),
+        Figure(
+            name="call_outgoing_count",
+            meaning="Outgoing calls that begin on the day.",
+            minimum=LIVED,
+            source="RAPIDS: outgoing_count",
+        ),
+        Figure(
+            name="call_missed_count",
+            meaning="Missed calls of the day.",
+            minimum=LIVED,
+            source="RAPIDS: missed_count",
+        ),
+        Figure(
+            name="call_incoming_min",
+            meaning="Duration of the incoming calls that begin on the day.",
+            minimum=LIVED,
+            source="RAPIDS: incoming_sumduration",
+        ),
+        Figure(
+            name="call_outgoing_min",
+            meaning="Duration of the outgoing calls that begin on the day.",
+            minimum=LIVED,
+            source="RAPIDS: outgoing_sumduration",
+        ),
+        Figure(
+            name="call_contact_count",
+            meaning="Distinct others of incoming, outgoing and missed calls.",
+            minimum=_NAMED,
+            source="RAPIDS: distinctcontacts, by kind there",
+        ),
+        Figure(
+            name="call_incoming_contact_count",
+            meaning="Distinct others of incoming calls.",
+            minimum=_NAMED,
+            source="RAPIDS: incoming_distinctcontacts",
+        ),
+        Figure(
+            name="call_outgoing_contact_count",
+            meaning="Distinct others of outgoing calls.",
+            minimum=_NAMED,
+            source="RAPIDS: outgoing_distinctcontacts",
+        ),
+    ),
+)
 def calls_of_day(window: Window) -> Values:
     """Calls that begin on the day, each with its whole duration.
 

@@ -14,16 +14,20 @@ from streams.timeline import bit_array
 WEAR_LOOKBACK_MIN = 1_440
 """How far back the last word on wearing is looked for (min)."""
 
+CHANNELS = {
+    "heart_rate": "minutes with a sample",
+    "inter_beat_interval": "minutes with two successive beats",
+    "steps": "minutes that a source told, zero included",
+    "sleep": "minutes told to be asleep",
+    "phone": "minutes in which a phone gave signs of life (`device_status`), never its events, for "
+    "an unused phone and a killed app look alike; absent while no phone is known",
+    "worn": "minutes on the wrist; absent while no device tells",
+}
+"""Channel -> what minutes of a window its coverage is the share of."""
+
 
 def coverage(window: Window) -> Values:
-    """Coverage per channel.
-
-    ``heart_rate``, ``inter_beat_interval``: minutes with a sample. ``steps``: minutes a source
-    told, zero included. ``sleep``: minutes told to be asleep. ``phone``: minutes in which a phone
-    gave signs of life (`device_status`), never its events, for an unused phone and a killed app
-    look alike; absent while no phone is known. ``worn``: minutes on the wrist, absent while no
-    device tells.
-    """
+    """Coverage per channel (see `CHANNELS`)."""
     told: Values = {
         "heart_rate": _share(None if window.heart is None else window.heart.valid),
         "inter_beat_interval": _share(None if window.beats is None else window.beats.count > 0),

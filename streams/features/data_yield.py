@@ -10,7 +10,7 @@ of its minutes.
 import numpy as np
 
 from streams.events import WindowKind
-from streams.features.base import Bools, Values, Window, feature
+from streams.features.base import Bools, Figure, Values, Window, feature
 from streams.features.coverage import phone_alive
 
 HOUR_VALID_MIN = 30
@@ -19,8 +19,33 @@ HOUR_VALID_MIN = 30
 MINUTES_LOOKBACK_DAYS = 7
 """Days after the last data of single minutes on which a yield is still told."""
 
+_MINUTES = "data of single minutes within a week"
 
-@feature(WindowKind.DAY)
+
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="valid_minute_ratio",
+            meaning="Share of minutes with a heart rate, beats or told steps, or in which a phone "
+            "lived.",
+            minimum=_MINUTES,
+            source="Vega 2021; RAPIDS: ratiovalidyieldedminutes",
+        ),
+        Figure(
+            name="valid_hour_count",
+            meaning="Hours of which at least 30 minutes are valid.",
+            minimum=_MINUTES,
+            source="Vega 2021; RAPIDS: ratiovalidyieldedhours, a share there",
+        ),
+        Figure(
+            name="heart_rate_valid_hour_count",
+            meaning="Hours of which at least 30 minutes have a heart rate.",
+            minimum=_MINUTES,
+            source="Vega 2021; RAPIDS: ratiovalidyieldedhours, a share there",
+        ),
+    ),
+)
 def data_yield(window: Window) -> Values:
     """Share of valid minutes and number of valid hours.
 

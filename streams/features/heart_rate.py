@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from streams.events import HeartRateVariability, MinuteValues, RestingHeartRate, WindowKind
-from streams.features.base import Bools, Values, Window, feature
+from streams.features.base import Bools, Figure, Values, Window, feature, told_elsewhere
 from streams.features.sleep import asleep_minutes, main_sleep
 
 HOUR_REST_MIN = 10
@@ -18,6 +18,31 @@ DIFFERENCES_MIN = 100
 """Fewest differences of successive beats for an RMSSD."""
 
 _MORNING_MIN = 7 * 60
+
+told_elsewhere(
+    __name__,
+    WindowKind.MINUTE,
+    gives=(
+        Figure(
+            name="heart_rate_mean_bpm",
+            meaning="Mean over the seconds seen in the minute, each counted once.",
+            minimum="one sample",
+            source="RAPIDS: avghr",
+        ),
+        Figure(
+            name="heart_rate_min_bpm",
+            meaning="Smallest sample of the minute.",
+            minimum="one sample",
+            source="RAPIDS: minhr",
+        ),
+        Figure(
+            name="heart_rate_max_bpm",
+            meaning="Largest sample of the minute.",
+            minimum="one sample",
+            source="RAPIDS: maxhr",
+        ),
+    ),
+)
 
 
 def minute_values(window: Window) -> list[MinuteValues]:
@@ -49,7 +74,23 @@ def minute_values(window: Window) -> list[MinuteValues]:
     ]
 
 
-@feature(WindowKind.HOUR)
+@feature(
+    WindowKind.HOUR,
+    gives=(
+        Figure(
+            name="heart_rate_mean_bpm",
+            meaning="Mean of the hour's minute means.",
+            minimum="one sample",
+            source="RAPIDS: avghr",
+        ),
+        Figure(
+            name="heart_rate_resting_bpm",
+            meaning="Mean of the minute means asleep, or after 12 min without steps.",
+            minimum="10 such minutes",
+            source="Bogu & Snyder 2021",
+        ),
+    ),
+)
 def heart_rate_of_hour(window: Window) -> Values:
     """Heart rate of an hour, and at rest.
 
@@ -69,7 +110,23 @@ def heart_rate_of_hour(window: Window) -> Values:
     return values
 
 
-@feature(WindowKind.NIGHT)
+@feature(
+    WindowKind.NIGHT,
+    gives=(
+        Figure(
+            name="heart_rate_resting_bpm",
+            meaning="Mean of the minute means from 00:00 to 06:59 local time without steps.",
+            minimum="60 such minutes, with steps known",
+            source="Alavi 2022",
+        ),
+        Figure(
+            name="heart_rate_sleeping_bpm",
+            meaning="Mean of the minute means asleep in the main sleep.",
+            minimum="60 such minutes",
+            source="own",
+        ),
+    ),
+)
 def heart_rate_of_night(window: Window) -> Values:
     """Heart rate of a night: at rest and asleep.
 
@@ -96,7 +153,18 @@ def heart_rate_of_night(window: Window) -> Values:
     return values
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="heart_rate_resting_bpm",
+            meaning="Mean of the minute means asleep, or after 12 min without steps; else the "
+            "vendor's daily figure.",
+            minimum="60 such minutes, or the vendor's figure",
+            source="Bogu & Snyder 2021; RAPIDS: avgrestinghr",
+        ),
+    ),
+)
 def heart_rate_of_day(window: Window) -> Values:
     """Heart rate of a day at rest.
 
@@ -112,7 +180,24 @@ def heart_rate_of_day(window: Window) -> Values:
     return {} if resting is None else {"heart_rate_resting_bpm": resting}
 
 
-@feature(WindowKind.NIGHT)
+@feature(
+    WindowKind.NIGHT,
+    gives=(
+        Figure(
+            name="rmssd_ms",
+            meaning="sqrt(mean((IBI[i+1] - IBI[i])^2)) over the main sleep, else from 00:00 to "
+            "06:59; no difference bridges a gap. Else the mean of a vendor's timed figures.",
+            minimum="100 differences, or one figure of a vendor",
+            source="Task Force 1996",
+        ),
+        Figure(
+            name="sdnn_ms",
+            meaning="Mean of a vendor's timed figures within the same hours.",
+            minimum="one figure of a vendor, and fewer than 100 differences",
+            source="Task Force 1996",
+        ),
+    ),
+)
 def variability_of_night(window: Window) -> Values:
     """``rmssd_ms`` (and ``sdnn_ms`` where a vendor sends it) of the night.
 
@@ -133,7 +218,23 @@ def variability_of_night(window: Window) -> Values:
     return _vendor_variability(window, within)
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="rmssd_ms",
+            meaning="What a vendor dated with this day.",
+            minimum="the vendor's figure",
+            source="Task Force 1996",
+        ),
+        Figure(
+            name="sdnn_ms",
+            meaning="What a vendor dated with this day.",
+            minimum="the vendor's figure",
+            source="Task Force 1996",
+        ),
+    ),
+)
 def variability_of_day(window: Window) -> Values:
     """``rmssd_ms`` and ``sdnn_ms`` that a vendor dated with this day; absent otherwise."""
     record = window.dated("heart_rate_variability/1")

@@ -4,13 +4,35 @@ Source: RAPIDS' message features (count, distinct contacts).
 """
 
 from streams.events import MessageType, PhoneMessage, WindowKind
-from streams.features.base import Values, Window, feature
-from streams.features.phone_events import begun, contact_count, phone_events
+from streams.features.base import Figure, Values, Window, feature
+from streams.features.phone_events import LIVED, begun, contact_count, phone_events
 
 _DIRECTIONS = {"incoming": MessageType.INCOMING, "outgoing": MessageType.OUTGOING}
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="message_incoming_count",
+            meaning="Messages that came in on the day.",
+            minimum=LIVED,
+            source="RAPIDS: received_count",
+        ),
+        Figure(
+            name="message_outgoing_count",
+            meaning="Messages that were sent on the day.",
+            minimum=LIVED,
+            source="RAPIDS: sent_count",
+        ),
+        Figure(
+            name="message_contact_count",
+            meaning="Distinct others of both.",
+            minimum=f"{LIVED}; where there were messages, one that names its other side",
+            source="RAPIDS: distinctcontacts, by kind there",
+        ),
+    ),
+)
 def messages_of_day(window: Window) -> Values:
     """Messages of the day.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from streams.events import InteractionState, PhoneUsageSummary, WindowKind
 from streams.evidence import STATES, PhoneLog
-from streams.features.base import Floats, Values, Window, feature, once_per_window
+from streams.features.base import Figure, Floats, Values, Window, feature, once_per_window
 from streams.features.coverage import phone_alive, phone_sources
 from streams.features.sleep import main_sleep
 
@@ -21,6 +21,8 @@ EPISODE_MAX_S = 6 * 3_600.0
 
 COVERAGE_MIN = 0.6
 """Share of the window in which the phone must have lived for its silence to mean anything."""
+
+_LIVED = "signs of life for 60 % of the window, or one use where no phone sends any"
 
 _ON = frozenset({InteractionState.SCREEN_ON, InteractionState.UNLOCKED})
 _OFF = frozenset(
@@ -72,7 +74,24 @@ def phone_use(window: Window) -> PhoneUse | None:
     return PhoneUse(screen, unlocks, tuple(sorted(uses)), tuple(sorted(episodes)))
 
 
-@feature(WindowKind.HOUR, WindowKind.DAY)
+@feature(
+    WindowKind.HOUR,
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="screen_min",
+            meaning="Minutes with the screen on, else a phone's own totals within the window.",
+            minimum=f"{_LIVED}; or a phone's totals",
+            source="RAPIDS: sumdurationunlock",
+        ),
+        Figure(
+            name="unlock_count",
+            meaning="Unlocks of the phone, else a phone's own totals within the window.",
+            minimum=f"{_LIVED}; or a phone's totals",
+            source="Saeb 2015; RAPIDS: countepisodeunlock",
+        ),
+    ),
+)
 def phone_features(window: Window) -> Values:
     """``screen_min`` (minutes with the screen on) and ``unlock_count`` of the window.
 
@@ -89,7 +108,29 @@ def phone_features(window: Window) -> Values:
     }
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="screen_episode_count",
+            meaning="Times that the screen was on, of which any part lies in the day.",
+            minimum=_LIVED,
+            source="RAPIDS: countepisodeunlock, of unlocks there",
+        ),
+        Figure(
+            name="screen_episode_mean_min",
+            meaning="Mean length of these, as far as they lie in the day.",
+            minimum=f"one episode, and {_LIVED}",
+            source="RAPIDS: avgdurationunlock, of unlocks there",
+        ),
+        Figure(
+            name="screen_episode_max_min",
+            meaning="Greatest length of these, as far as they lie in the day.",
+            minimum=f"one episode, and {_LIVED}",
+            source="RAPIDS: maxdurationunlock, of unlocks there",
+        ),
+    ),
+)
 def screen_episodes(window: Window) -> Values:
     """``screen_episode_count``, ``screen_episode_mean_min`` and ``screen_episode_max_min``.
 
@@ -111,7 +152,23 @@ def screen_episodes(window: Window) -> Values:
     return values
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="first_use_min",
+            meaning="Local clock of the day's first use.",
+            minimum=f"one use, and {_LIVED}",
+            source="RAPIDS: firstuseafter",
+        ),
+        Figure(
+            name="last_use_min",
+            meaning="Local clock of the day's last use.",
+            minimum=f"one use, and {_LIVED}",
+            source="RAPIDS: timeoflastuse, of apps",
+        ),
+    ),
+)
 def use_times(window: Window) -> Values:
     """``first_use_min`` and ``last_use_min``: local clock of the first and last use of the day.
 
@@ -126,7 +183,23 @@ def use_times(window: Window) -> Values:
     }
 
 
-@feature(WindowKind.NIGHT)
+@feature(
+    WindowKind.NIGHT,
+    gives=(
+        Figure(
+            name="screen_min",
+            meaning="Minutes with the screen on within the main sleep, else from 00:00 to 05:59.",
+            minimum=_LIVED,
+            source="RAPIDS: sumdurationunlock",
+        ),
+        Figure(
+            name="unlock_count",
+            meaning="Unlocks within the main sleep, else from 00:00 to 05:59 local time.",
+            minimum=_LIVED,
+            source="Saeb 2015; RAPIDS: countepisodeunlock",
+        ),
+    ),
+)
 def phone_at_night(window: Window) -> Values:
     """``screen_min`` and ``unlock_count`` within the main sleep, else 00:00 to 05:59 local time."""
     use = phone_use(window)

@@ -14,6 +14,12 @@ from streams.features.base import Window
 from streams.features.phone import COVERAGE_MIN
 from streams.listed import Source
 
+LIVED = (
+    "signs of life for 60 % of the day from a phone that has ever sent such an event; one event "
+    "where no such phone sends any"
+)
+"""Least data of what counts events of a phone."""
+
 E = TypeVar("E", bound=Timed)
 
 

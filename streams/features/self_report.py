@@ -3,13 +3,24 @@
 import re
 
 from streams.events import MoodCheckIn, WindowKind
-from streams.features.base import Values, Window, feature
+from streams.features.base import Figure, Values, Window, feature
 
 _SUMMED = {"PHQ-2": 2, "PHQ-9": 9, "GAD-2": 2, "GAD-7": 7}
 """Instruments scored by the sum of this many items (Kroenke 2001, Spitzer 2006)."""
 
 
-@feature(WindowKind.DAY)
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="<instrument>_score",
+            meaning="The day's last answer, such as `phq_9_score`: the score that was sent, else "
+            "the sum of the items.",
+            minimum="a score, or all items of PHQ-2, PHQ-9, GAD-2 or GAD-7",
+            source="Kroenke 2001; Spitzer 2006",
+        ),
+    ),
+)
 def self_report_scores(window: Window) -> Values:
     """``<instrument>_score``, such as ``phq_9_score``: the day's last answer of each instrument.
 

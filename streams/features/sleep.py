@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from streams.events import SleepEpisode, SleepLevel, SleepStage, SleepSummary, WindowKind
 from streams.evidence import interval_end_s
-from streams.features.base import Bools, Values, Window, feature, once_per_window
+from streams.features.base import Bools, Figure, Values, Window, feature, once_per_window
 
 STAGE_GAP_S = 3_600.0
 """Stages further apart than this (s) belong to different sleeps."""
@@ -89,7 +89,47 @@ def asleep_minutes(window: Window) -> Bools:
     return mask
 
 
-@feature(WindowKind.NIGHT)
+@feature(
+    WindowKind.NIGHT,
+    gives=(
+        Figure(
+            name="sleep_duration_min",
+            meaning="Time asleep in the main sleep, else the vendor's daily figure.",
+            minimum="a sleep that ends in the night, or the vendor's summary",
+            source="Ancoli-Israel 2015; RAPIDS: sumdurationasleepmain",
+        ),
+        Figure(
+            name="sleep_onset_min",
+            meaning="Local clock of falling asleep; without stages, of the sleep's beginning.",
+            minimum="a sleep that ends in the night",
+            source="RAPIDS: firstbedtimemain",
+        ),
+        Figure(
+            name="sleep_offset_min",
+            meaning="Local clock of waking last; without stages, of the sleep's end.",
+            minimum="a sleep that ends in the night",
+            source="RAPIDS: lastwaketimemain",
+        ),
+        Figure(
+            name="sleep_midpoint_min",
+            meaning="(onset + offset) / 2.",
+            minimum="a sleep that ends in the night",
+            source="Roenneberg 2003",
+        ),
+        Figure(
+            name="sleep_efficiency_percent",
+            meaning="100 times the time asleep over the time in bed.",
+            minimum="a sleep that ends in the night, or the vendor's summary",
+            source="Ancoli-Israel 2015; RAPIDS: avgefficiencymain",
+        ),
+        Figure(
+            name="awakening_count",
+            meaning="Stretches awake between falling asleep first and waking last.",
+            minimum="stages, or the vendor's count",
+            source="Ancoli-Israel 2015",
+        ),
+    ),
+)
 def sleep_features(window: Window) -> Values:
     """Duration, times, efficiency and awakenings of the main sleep of a night.
 

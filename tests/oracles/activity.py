@@ -47,7 +47,7 @@ def reported_days(folder: Path) -> Figures:
     with gzip.open(folder / LIFESNAPS, "rt", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             active = [row[f"{how}_active_minutes"] for how in ("lightly", "moderately", "very")]
-            values = {}
+            values: dict[str, float] = {}
             if any(active):
                 values["active_reported_min"] = sum(float(text or 0) for text in active)
             if row["sedentary_minutes"]:
@@ -58,7 +58,7 @@ def reported_days(folder: Path) -> Figures:
 
 
 def _day(steps: dict[int, float], in_bed: set[int], minutes: range) -> dict[str, float]:
-    values = {
+    values: dict[str, float] = {
         "step_active_min": sum(steps.get(minute, 0) >= 1 for minute in minutes),
         "moderate_activity_min": sum(steps.get(minute, 0) >= 100 for minute in minutes),
     }

@@ -69,6 +69,9 @@ def test_minutes_of_activity_are_those_of_the_mmash_files(
 @pytest.mark.timeout(400)
 def test_reported_activity_is_that_of_the_lifesnaps_file(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "lifesnaps_daily"
-    expected = activity.reported_days(folder)
-    data = lifesnaps.load(folder)
+    days = activity.reported_days(folder)
+    people = set(sorted({person for person, _ in days})[:20])
+    expected = {key: values for key, values in days.items() if key[0] in people}
+    assert len(expected) > 1_000
+    data = lifesnaps.load(folder, people=people)
     assert_same(days_of(data, tmp_path, REPORTED, ticks_every_s=24 * HOUR_S), expected)

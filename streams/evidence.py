@@ -131,6 +131,7 @@ class EvidenceState(Struct, array_like=True):
     devices: list[tuple[Source, DeviceState]]
     lines: list[TimelineState]
     last_heard_s: float
+    first_sent: list[tuple[str, Source, float]] = []
 
 
 class Added(Struct, frozen=True):
@@ -148,6 +149,7 @@ class Evidence:
         "active_dates",
         "active_hours",
         "devices",
+        "first_sent",
         "grid",
         "heard_hours",
         "last_heard_s",
@@ -164,6 +166,9 @@ class Evidence:
         self.offsets = OffsetLog()
         self.phones: dict[Source, PhoneLog] = {}
         self.devices: dict[Source, DeviceLog] = {}
+        # When a source sent its first event of a type that is counted (s UTC): it is kept for
+        # ever, for only of a source that sends such events does none mean that there was none.
+        self.first_sent: dict[tuple[str, Source], float] = {}
         # Hours with data of single minutes, and hours with a timed record of any kind.
         self.active_hours = Timeline()
         self.heard_hours = Timeline()
@@ -212,6 +217,7 @@ class Evidence:
             [(source, device.to_state()) for source, device in self.devices.items()],
             [getattr(self, name).to_state() for name in _LINES],
             self.last_heard_s,
+            sorted((*key, first_s) for key, first_s in self.first_sent.items()),
         )
 
     @classmethod
@@ -226,6 +232,7 @@ class Evidence:
         for name, line in zip(_LINES, state.lines, strict=True):
             setattr(evidence, name, Timeline.from_state(line))
         evidence.last_heard_s = state.last_heard_s
+        evidence.first_sent = {(schema, source): s for schema, source, s in state.first_sent}
         return evidence
 
     def _forget_activity(self, minute: int) -> None:
@@ -293,6 +300,10 @@ class Evidence:
         late_count = 0
         starts: list[float] = []
         dates: list[int] = []
+        if schema in _COUNTED_SCHEMAS:
+            first_s = min(map(record_start_s, envelope.records))
+            known_s = self.first_sent.get((schema, source), math.inf)
+            self.first_sent[schema, source] = min(first_s, known_s)
         for record in envelope.records:
             placed: Placed = self.listed.add(
                 schema, source, record, received=envelope.time_received, cutoff_s=cutoff_s
@@ -321,6 +332,7 @@ _CELL_SCHEMAS = frozenset(
         "device_status/1",
     }
 )
+_COUNTED_SCHEMAS = frozenset({"phone_app_usage/1", "phone_call/1", "phone_message/1"})
 _MARGIN_HOURS = 1
 _MARGIN_DAYS = 6
 _ACTIVE_DAYS = 15

@@ -36,11 +36,15 @@ _OFF = frozenset(
 
 
 class PhoneUse(Struct, frozen=True):
-    """Use per minute of the window, arrays of its length, and when it was used (s UTC)."""
+    """Use per minute of the window, arrays of its length, and when it was used (s UTC).
+
+    ``episodes_s``: when the screen went on and off, as far as it lies in the window.
+    """
 
     screen_s: Floats
     unlocks: NDArray[np.int64]
     uses_s: tuple[float, ...]
+    episodes_s: tuple[tuple[float, float], ...]
 
 
 @once_per_window
@@ -54,17 +58,20 @@ def phone_use(window: Window) -> PhoneUse | None:
     unlocks = np.zeros(window.length, dtype=np.int64)
     taken = np.zeros(window.length, dtype=bool)
     uses: list[float] = []
+    episodes: list[tuple[float, float]] = []
     for source in sources:
         own = _use_of(window, window.evidence.phones[source])
-        has = window.alive(source) | (own.screen_s > 0.0) | (own.unlocks > 0)
+        has = window.alive(source) | (own.screen_s > 0.0)
+        has[[int(use // 60) - window.start for use in own.uses_s]] = True
         free = has & ~taken
         screen[free] = own.screen_s[free]
         unlocks[free] = own.unlocks[free]
         uses += [use for use in own.uses_s if free[int(use // 60) - window.start]]
+        episodes += [e for e in own.episodes_s if free[int(e[0] // 60) - window.start]]
         taken |= has
     if not _is_told(window, bool(uses) or bool(screen.any())):
         return None
-    return PhoneUse(screen, unlocks, tuple(sorted(uses)))
+    return PhoneUse(screen, unlocks, tuple(sorted(uses)), tuple(sorted(episodes)))
 
 
 @feature(
@@ -99,6 +106,50 @@ def phone_features(window: Window) -> Values:
         "screen_min": float(use.screen_s.sum()) / 60.0,
         "unlock_count": float(use.unlocks.sum()),
     }
+
+
+@feature(
+    WindowKind.DAY,
+    gives=(
+        Figure(
+            name="screen_episode_count",
+            meaning="Times that the screen was on, of which any part lies in the day.",
+            minimum=_LIVED,
+            source="RAPIDS: countepisodeunlock, of unlocks there",
+        ),
+        Figure(
+            name="screen_episode_mean_min",
+            meaning="Mean length of these, as far as they lie in the day.",
+            minimum=f"one episode, and {_LIVED}",
+            source="RAPIDS: avgdurationunlock, of unlocks there",
+        ),
+        Figure(
+            name="screen_episode_max_min",
+            meaning="Greatest length of these, as far as they lie in the day.",
+            minimum=f"one episode, and {_LIVED}",
+            source="RAPIDS: maxdurationunlock, of unlocks there",
+        ),
+    ),
+)
+def screen_episodes(window: Window) -> Values:
+    """``screen_episode_count``, ``screen_episode_mean_min`` and ``screen_episode_max_min``.
+
+    Episodes from the screen's going on to its going off, of which any part lies in the day; their
+    lengths are of that part. Of several phones those of the phone that goes first in the minute in
+    which they begin. Told as ``screen_min`` is, from single events alone; without an episode there
+    is no mean and no longest one.
+
+    Source: RAPIDS (countepisode, avgduration, maxduration; lost events of more than 6 h left out).
+    """
+    use = phone_use(window)
+    if use is None:
+        return {}
+    values = {"screen_episode_count": float(len(use.episodes_s))}
+    if use.episodes_s:
+        lengths_s = [stop_s - start_s for start_s, stop_s in use.episodes_s]
+        values["screen_episode_mean_min"] = sum(lengths_s) / len(lengths_s) / 60.0
+        values["screen_episode_max_min"] = max(lengths_s) / 60.0
+    return values
 
 
 @feature(
@@ -175,7 +226,7 @@ def _is_told(window: Window, is_used: bool) -> bool:
 def _use_of(window: Window, log: PhoneLog) -> PhoneUse:
     first = bisect_left(log.times, window.start_s - EPISODE_MAX_S)
     last = bisect_left(log.times, window.stop_s)
-    edges: list[float] = []
+    episodes: list[tuple[float, float]] = []
     uses: list[float] = []
     unlocks = np.zeros(window.length, dtype=np.int64)
     on_since: float | None = None
@@ -187,28 +238,30 @@ def _use_of(window: Window, log: PhoneLog) -> PhoneUse:
         if state in _ON and on_since is None:
             on_since = time
         elif state in _OFF and on_since is not None:
-            edges += _episode(window, on_since, time)
+            episodes += _episode(window, on_since, time)
             on_since = None
     if on_since is not None:
-        edges += _episode(window, on_since, window.stop_s)
-    return PhoneUse(_seconds_per_minute(window, edges), unlocks, tuple(uses))
+        episodes += _episode(window, on_since, window.stop_s)
+    screen_s = _seconds_per_minute(window, episodes)
+    return PhoneUse(screen_s, unlocks, tuple(uses), tuple(episodes))
 
 
-def _episode(window: Window, start_s: float, stop_s: float) -> list[float]:
-    """Edges of an episode within the window, from its start (s); none for a lost event."""
+def _episode(window: Window, start_s: float, stop_s: float) -> list[tuple[float, float]]:
+    """An episode as far as it lies in the window (s UTC); none for a lost event."""
     if stop_s - start_s > EPISODE_MAX_S or stop_s <= window.start_s:
         return []
-    return [max(start_s - window.start_s, 0.0), stop_s - window.start_s]
+    return [(max(start_s, window.start_s), stop_s)]
 
 
-def _seconds_per_minute(window: Window, edges: list[float]) -> Floats:
-    """Seconds of each minute that lie between an odd and the next even edge."""
-    if not edges:
+def _seconds_per_minute(window: Window, episodes: list[tuple[float, float]]) -> Floats:
+    """Seconds of each minute that lie within episodes, which follow one another."""
+    if not episodes:
         return np.zeros(window.length)
-    lengths = np.array(edges[1::2]) - np.array(edges[0::2])
+    edges = np.array(episodes) - window.start_s
+    lengths = edges[:, 1] - edges[:, 0]
     total = np.repeat(np.concatenate(([0.0], np.cumsum(lengths))), 2)[1:-1]
     minutes = np.arange(window.length + 1) * 60.0
-    return np.diff(np.interp(minutes, edges, total))
+    return np.diff(np.interp(minutes, edges.ravel(), total))
 
 
 def _from_summaries(window: Window) -> Values:

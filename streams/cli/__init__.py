@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from streams.cli import (
+    cohorts,
     contract,
     demo,
     doctor,
@@ -32,6 +33,7 @@ GROUPS = (
     recordings,
     planting,
     replay,
+    cohorts,
     results,
     setup,
     doctor,

@@ -24,6 +24,9 @@ PartitionsOption = Annotated[
 SiteOption = Annotated[
     Path | None, typer.Option("--site-config", help="TOML file with the site's configuration.")
 ]
+CohortOption = Annotated[
+    Path | None, typer.Option("--cohort", help="JSON file that `wakeline fit-cohort` wrote.")
+]
 ResultsOption = Annotated[
     Path | None,
     typer.Option("--results", help="SQLite file that takes the results, in place of InfluxDB."),
@@ -61,6 +64,7 @@ def worker(
     results: ResultsOption = None,
     partitions: PartitionsOption = None,
     site_config: SiteOption = None,
+    cohort: CohortOption = None,
 ) -> None:
     """Process what comes through the broker, and store the results, until Ctrl-C.
 
@@ -74,6 +78,7 @@ def worker(
         results=results,
         partitions=partitions,
         site_config=site_config,
+        cohort=cohort,
     )
     if results is not None:
         settings = settings.model_copy(update={"influx_url": None})

@@ -122,18 +122,18 @@ def evaluate(
 def _people(content: RunContent, detector: str | None = None) -> list[Person]:
     """Who is watched by a detector, or by any, and when what it found opened."""
     names = content.scores.keys() if detector is None else [detector]
-    firsts: dict[str, int] = {}
+    scored: dict[str, set[int]] = defaultdict(set)
     for name in names:
         for user_id, dates in content.scores[name].items():
-            firsts[user_id] = min([*dates, *filter(None, [firsts.get(user_id)])])
+            scored[user_id].update(dates)
     return [
         Person(
             user_id=user_id,
-            first=first,
-            last=max(content.ends.get(user_id, first), first),
+            first=min(dates),
+            last=max(dates),
             opened=_opened(content, detector, user_id),
         )
-        for user_id, first in sorted(firsts.items())
+        for user_id, dates in sorted(scored.items())
     ]
 
 

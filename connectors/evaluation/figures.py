@@ -45,7 +45,8 @@ class Label(Struct, frozen=True, kw_only=True):
 class Person(Struct, frozen=True, kw_only=True):
     """One person: dates watched (``first`` to ``last``, both included), and dates of openings.
 
-    ``first`` is the first date with a score past warm-up; without one the person is not watched.
+    They are the first and last date with a score past warm-up; a person without
+    one is not watched.
     """
 
     user_id: str

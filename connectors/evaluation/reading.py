@@ -40,12 +40,11 @@ class Scored(Struct, frozen=True):
 class RunContent(Struct, frozen=True):
     """What a run says of people, by user and date (proleptic ordinal).
 
-    ``scores`` per detector, past warm-up only; ``ends`` is each person's last night or day;
+    ``scores`` per detector, past warm-up only;
     ``alerts`` are the dates on which CLINICAL alerts opened, one that continues another left out.
     """
 
     scores: dict[str, dict[str, dict[int, Scored]]]
-    ends: dict[str, int]
     alerts: dict[str, list[int]]
 
 
@@ -64,13 +63,8 @@ class _Rang(Struct, rename="camel"):
     continues: str | None = None
 
 
-class _Row(Struct, rename="camel"):
-    user_id: str
-    local_date: dt.date
-
-
 def read_run(connection: sqlite3.Connection) -> RunContent:
-    """Read settled scores, last dates and clinical alerts of a run, withdrawn ones included."""
+    """Read settled scores and clinical alerts of a run, withdrawn ones included."""
     scores: dict[str, dict[str, dict[int, Scored]]] = {}
     for judgement in _bodies(connection, "anomalies WHERE settled", _Judgement):
         of_detector = scores.setdefault(judgement.detector, {})
@@ -81,14 +75,11 @@ def read_run(connection: sqlite3.Connection) -> RunContent:
         known = dates.get(date, Scored(0.0, is_anomalous=False))
         is_anomalous = judgement.state is AnomalyState.ANOMALOUS
         dates[date] = Scored(max(known.score, judgement.score), known.is_anomalous or is_anomalous)
-    ends: dict[str, int] = {}
-    for row in _bodies(connection, "features WHERE settled AND window IN ('night', 'day')", _Row):
-        ends[row.user_id] = max(ends.get(row.user_id, 0), row.local_date.toordinal())
     alerts: dict[str, list[int]] = defaultdict(list)
     for rang in _bodies(connection, "alerts", _Rang):
         if rang.kind is AlertKind.CLINICAL and rang.continues is None:
             alerts[rang.user_id].append(rang.local_date.toordinal())
-    return RunContent(dict(sorted(scores.items())), ends, dict(alerts))
+    return RunContent(dict(sorted(scores.items())), dict(alerts))
 
 
 def _bodies(connection: sqlite3.Connection, of: str, kind: type[T]) -> Iterable[T]:

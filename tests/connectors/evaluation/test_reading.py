@@ -19,7 +19,7 @@ from tests.connectors.runs import FIRST_DATE, alert, anomaly, feature_row, write
 DAY = FIRST_DATE.toordinal()
 
 
-def test_run_gives_scores_past_warm_up_last_dates_and_clinical_alerts_that_rang(
+def test_run_gives_scores_past_warm_up_and_clinical_alerts_that_rang(
     tmp_path: Path,
 ) -> None:
     next_date = FIRST_DATE + dt.timedelta(days=1)
@@ -43,7 +43,6 @@ def test_run_gives_scores_past_warm_up_last_dates_and_clinical_alerts_that_rang(
     with open_run(write_run(tmp_path / "run.sqlite", outputs)) as connection:
         content = read_run(connection)
     assert content.scores == {"baseline": {"alder": {DAY: Scored(0.95, is_anomalous=True)}}}
-    assert content.ends == {"alder": DAY + 1}
     assert sorted(content.alerts["alder"]) == [DAY, DAY + 2]
 
 

@@ -198,6 +198,7 @@ def up(
     ] = None,
     partitions: PartitionsOption = None,
     site_config: SiteOption = None,
+    cohort: CohortOption = None,
 ) -> None:
     """Run an embedded broker and a worker on this machine, until Ctrl-C.
 
@@ -207,7 +208,11 @@ def up(
     Example: wakeline up --port 9092 --folder wakeline-data
     """
     settings = _settings(
-        up_port=port, up_folder=folder, partitions=partitions, site_config=site_config
+        up_port=port,
+        up_folder=folder,
+        partitions=partitions,
+        site_config=site_config,
+        cohort=cohort,
     )
     from streams.cli.station import Station
 

@@ -6,12 +6,14 @@ long they are.
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from connectors.alert_changes import AlertChanges, SettingChange
 from connectors.export import Exported, Line, canonical_lines
 from connectors.run_files import open_run, read_facts
 
@@ -32,12 +34,16 @@ class FieldChange(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One row or alert that differs; ``fields`` only where it is in both runs."""
+    """One row or alert that differs; ``fields`` only where it is in both runs.
+
+    ``because`` says of an alert what differs between the runs, and what its row scored in both.
+    """
 
     user_id: str
     what: str
     when: str
     fields: tuple[FieldChange, ...] = ()
+    because: tuple[str, ...] = ()
 
 
 class Difference(Struct, frozen=True):
@@ -57,12 +63,16 @@ class Difference(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """What differs from the first run to the second; ``facts``: how the runs were made."""
+    """What differs from the first run to the second; ``facts``: how the runs were made.
+
+    ``settings`` are those of the configuration that differ, one by one.
+    """
 
     alerts: Difference
     features: Difference
     anomalies: Difference
     facts: list[FieldChange]
+    settings: list[SettingChange] = []
 
     @property
     def are_equal(self) -> bool:
@@ -79,15 +89,22 @@ def compare(run_a: Path, run_b: Path) -> Comparison:
         When one of the files does not hold results of Wakeline.
     """
     with open_run(run_a) as a, open_run(run_b) as b:
+        changes = AlertChanges(a, b)
         return Comparison(
-            alerts=_difference(a, b, Exported.ALERTS),
+            alerts=_difference(a, b, Exported.ALERTS, changes.because),
             features=_difference(a, b, Exported.FEATURES),
             anomalies=_difference(a, b, Exported.ANOMALIES),
             facts=list(_field_changes(read_facts(a), read_facts(b))),
+            settings=changes.settings,
         )
 
 
-def _difference(a: sqlite3.Connection, b: sqlite3.Connection, what: Exported) -> Difference:
+def _difference(
+    a: sqlite3.Connection,
+    b: sqlite3.Connection,
+    what: Exported,
+    because: Callable[[Line | None, Line | None], tuple[str, ...]] = lambda _, __: (),
+) -> Difference:
     new: list[Entry] = []
     gone: list[Entry] = []
     changed: list[Entry] = []
@@ -103,7 +120,7 @@ def _difference(a: sqlite3.Connection, b: sqlite3.Connection, what: Exported) ->
             continue
         counts[name] += 1
         if len(entries) < EXAMPLES_MAX:
-            entries.append(entry)
+            entries.append(replace(entry, because=because(before, after)))
     return Difference(
         new_count=counts["new"],
         gone_count=counts["gone"],

@@ -25,7 +25,7 @@ from connectors.outbox import Outbox
 from connectors.outputs import output_message
 from connectors.state import StateTopic
 from connectors.ticks import Clock, TickWriter, parse_ticks
-from detectors.cohort import load_cohort
+from detectors.cohort import Cohort
 from streams.agents import ResultsWriter, Stream, ease_collector, run_guarded
 from streams.config import PipelineConfig
 from streams.custody import Custody, NewPipeline
@@ -93,7 +93,9 @@ class Worker:
         new_pipelines: Callable[[PipelineConfig], NewPipeline] | None = None,
     ) -> None:
         self._settings = settings
-        self._new_pipelines = new_pipelines or pipelines
+        self._new_pipelines = new_pipelines or partial(
+            pipelines, cohort=settings.loaded_cohort().cohort
+        )
         self._sink = sink
         self._parts = parts
         self._clock = clock
@@ -211,9 +213,8 @@ class Worker:
             )
 
 
-def pipelines(config: PipelineConfig) -> NewPipeline:
-    """Make Wakeline's own pipelines, with the cohort that comes with it."""
-    cohort = load_cohort()
+def pipelines(config: PipelineConfig, cohort: Cohort) -> NewPipeline:
+    """Make Wakeline's own pipelines, which know this cohort."""
     place = partial(partition_of, partitions=config.partitions)
     return lambda partition, epoch: PartitionPipeline(
         partition, config, partition_of=place, cohort=cohort, epoch=epoch

@@ -3,19 +3,29 @@
 Every field can be set as ``WAKELINE_<NAME>``; options of a command go before the environment.
 """
 
+import hashlib
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from detectors.cohort import DEFAULT_FILE, Cohort, load_cohort
 from streams.config import HOUR_S, CheckpointPolicy, PipelineConfig
 from streams.errors import BadInput
 
 HEALTH_PORTS = range(6066, 6082)
 """Ports of health pages, so that several workers can run on one machine; see `health_port`."""
+
+
+class LoadedCohort(NamedTuple):
+    """A cohort, and the digest of the bytes it was read from."""
+
+    cohort: Cohort
+    digest: str
 
 
 class Settings(BaseSettings):
@@ -33,6 +43,8 @@ class Settings(BaseSettings):
     lateness_h: float | None = Field(default=None, ge=0.0)
     # TOML file with the fields of PipelineConfig, and those of DetectionConfig under [detection].
     site_config: Path | None = None
+    # JSON file of a cohort that `wakeline fit-cohort` wrote; absent: the one of the package.
+    cohort: Path | None = None
     # SQLite file that the app `results` writes, unless there is an InfluxDB.
     results: Path = Path("wakeline.sqlite")
     # Where InfluxDB 2 is (http://host:port); then the app `results` writes there.
@@ -125,6 +137,25 @@ class Settings(BaseSettings):
             compaction_lag_s=self.compaction_lag_s,
         )
 
+    def loaded_cohort(self) -> LoadedCohort:
+        """The cohort that results are a function of: this file's, else the package's.
+
+        Raises
+        ------
+        BadInput
+            If the file is missing or holds no cohort.
+        """
+        if self.cohort is None:
+            data = files("detectors").joinpath(DEFAULT_FILE).read_bytes()
+            return LoadedCohort(load_cohort(), _digest(data))
+        try:
+            data = self.cohort.read_bytes()
+            return LoadedCohort(load_cohort(data), _digest(data))
+        except OSError as error:
+            raise BadInput(f"the cohort {self.cohort} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise BadInput(f"the cohort {self.cohort} does not fit: {error}") from error
+
     def pipeline_config(self) -> PipelineConfig:
         """Configuration of the pure part: defaults, then the site's file, then these settings.
 
@@ -139,6 +170,10 @@ class Settings(BaseSettings):
         if self.lateness_h is not None:
             config = msgspec.structs.replace(config, lateness_s=self.lateness_h * HOUR_S)
         return config
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _read_site(path: Path) -> PipelineConfig:

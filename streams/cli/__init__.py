@@ -10,13 +10,37 @@ from collections.abc import Sequence
 
 import typer
 
-from streams.cli import contract, demo, doctor, recordings, replay, results, setup, streaming
+from streams.cli import (
+    cohorts,
+    contract,
+    demo,
+    doctor,
+    evaluation,
+    planting,
+    recordings,
+    replay,
+    results,
+    setup,
+    streaming,
+)
 from streams.errors import WakelineError, fault_trace
 
 FAULT = 70
 """Exit code where the program itself is at fault (EX_SOFTWARE)."""
 
-GROUPS = (demo, streaming, recordings, replay, results, setup, doctor, contract)
+GROUPS = (
+    demo,
+    streaming,
+    recordings,
+    planting,
+    replay,
+    cohorts,
+    results,
+    evaluation,
+    setup,
+    doctor,
+    contract,
+)
 """Modules with commands, each with ``register(app)``."""
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.progress import progress
+from streams.cli.streaming import CohortOption
+from streams.cli.tables import MapOption, TableOption, check_sources, read_rows, replay_rows
 
 if TYPE_CHECKING:
     from connectors.recordings import RecordingMessage, RecordingSummary
-    from streams.config import PipelineConfig
     from streams.replay import ReplaySummary
+    from streams.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -21,8 +23,12 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    recording: Annotated[list[Path], typer.Argument(help="Recordings, in any order.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="SQLite file for the run.")],
+    recording: Annotated[
+        list[Path] | None, typer.Argument(help="Recordings, in any order.")
+    ] = None,
+    table: TableOption = None,
+    map_file: MapOption = None,
     partitions: Annotated[
         int | None, typer.Option(help="Partitions the recording was written with.")
     ] = None,
@@ -32,60 +38,82 @@ def replay(
     site_config: Annotated[
         Path | None, typer.Option("--site-config", help="TOML file with the site's configuration.")
     ] = None,
+    cohort: CohortOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Run recordings through the same pipeline as a worker's, without Kafka.
 
-    The same recordings and configuration give the same results, bit for bit.
+    The same recordings and configuration give the same results, bit for bit. With --table, daily
+    features that a study has published go to detection as settled nights and days.
 
     Example: wakeline replay march.jsonl.gz april.jsonl.gz -o spring.sqlite
     """
     from connectors.recordings import inspect_recordings
     from streams.settings import Settings
 
-    found = inspect_recordings(recording)
+    check_sources(recording or [], table, map_file)
+    found = inspect_recordings(recording) if recording else None
     settings = Settings.load(
-        partitions=partitions if partitions is not None else found.partitions,
+        partitions=found.partitions if partitions is None and found is not None else partitions,
         lateness_h=lateness_h,
         site_config=site_config,
+        cohort=cohort,
     )
-    summary = asyncio.run(_replay(found, output, settings.pipeline_config()))
+    if found is not None:
+        summary = asyncio.run(_replay(found, output, settings))
+    else:
+        assert table is not None and map_file is not None  # noqa: PT018 - see check_sources
+        summary = asyncio.run(_replay_table(table, map_file, output, settings))
     _tell(summary, output, as_json=as_json)
 
 
-async def _replay(
-    found: "RecordingSummary", output: Path, config: "PipelineConfig"
-) -> "ReplaySummary":
-    from importlib.metadata import version
-
-    import msgspec
-
+async def _replay(found: "RecordingSummary", output: Path, settings: "Settings") -> "ReplaySummary":
     from connectors.sqlite import SqliteResults
-    from detectors.cohort import load_cohort
     from streams.replay import replay as run_replay
 
-    cohort = load_cohort()
-    facts = {
-        "wakeline": version("wakeline"),
-        "configuration": msgspec.json.encode(config).decode(),
-        "cohort": cohort.version,
-        "recordings": ", ".join(path.name for path in found.paths),
-    }
-    sink = SqliteResults(output, run=facts)
+    config = settings.pipeline_config()
+    paths = ", ".join(path.name for path in found.paths)
+    sink = SqliteResults(output, run=_facts(settings) | {"recordings": paths})
     try:
         with progress("replaying", found.messages) as advance:
             return await run_replay(
-                _messages(found, config.partitions),
+                messages_of(found, config.partitions),
                 sink,
                 config=config,
-                cohort=cohort,
+                cohort=settings.loaded_cohort().cohort,
                 on_progress=advance,
             )
     finally:
         await sink.close()
 
 
-def _messages(found: "RecordingSummary", partitions: int) -> "Iterator[RecordingMessage]":
+async def _replay_table(
+    table: Path, map_file: Path, output: Path, settings: "Settings"
+) -> "ReplaySummary":
+    rows = read_rows(table, map_file)
+    judged_by = settings.pipeline_config(), settings.loaded_cohort().cohort
+    facts = _facts(settings) | {"recordings": table.name, "map": map_file.name}
+    with progress("replaying", len(rows)) as advance:
+        return await replay_rows(rows, output, facts, judged_by=judged_by, on_progress=advance)
+
+
+def _facts(settings: "Settings") -> dict[str, str]:
+    """What results are a function of, beside what is replayed."""
+    from importlib.metadata import version
+
+    import msgspec
+
+    cohort, digest = settings.loaded_cohort()
+    return {
+        "wakeline": version("wakeline"),
+        "configuration": msgspec.json.encode(settings.pipeline_config()).decode(),
+        "cohort": cohort.version,
+        "cohort_digest": digest,
+    }
+
+
+def messages_of(found: "RecordingSummary", partitions: int) -> "Iterator[RecordingMessage]":
+    """Messages of recordings; those without ticks get them at the pace of ``timeReceived``."""
     from connectors.pacing import with_ticks
     from connectors.recordings import read_recordings
 

@@ -71,6 +71,9 @@ def compare(
 ) -> None:
     """Show alerts and settled rows that are new, gone or changed; exit 1 on a difference.
 
+    Of an alert it says what differs between the runs (model, cohort, threshold, settings), and
+    what its row scored in both.
+
     Example: wakeline compare before.sqlite after.sqlite
     """
     from connectors.compare import compare as differences
@@ -120,6 +123,8 @@ def _show(comparison: "Comparison") -> None:
     console = Console()
     for change in comparison.facts:
         console.print(f"made differently: {change.field}", style="dim", highlight=False)
+    for setting in comparison.settings:
+        console.print(f"setting: {setting.setting}", style="dim", highlight=False)
     if comparison.are_equal:
         console.print("No difference in settled results.")
         return
@@ -160,6 +165,7 @@ def _fields(entry: "Entry") -> str:
     ]
     if len(entry.fields) > FIELDS_SHOWN:
         shown.append(f"and {len(entry.fields) - FIELDS_SHOWN} more")
+    shown += [f"because: {'; '.join(entry.because)}"] if entry.because else []
     return "\n".join(shown)
 
 

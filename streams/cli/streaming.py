@@ -24,6 +24,9 @@ PartitionsOption = Annotated[
 SiteOption = Annotated[
     Path | None, typer.Option("--site-config", help="TOML file with the site's configuration.")
 ]
+CohortOption = Annotated[
+    Path | None, typer.Option("--cohort", help="JSON file that `wakeline fit-cohort` wrote.")
+]
 ResultsOption = Annotated[
     Path | None,
     typer.Option("--results", help="SQLite file that takes the results, in place of InfluxDB."),
@@ -61,6 +64,7 @@ def worker(
     results: ResultsOption = None,
     partitions: PartitionsOption = None,
     site_config: SiteOption = None,
+    cohort: CohortOption = None,
 ) -> None:
     """Process what comes through the broker, and store the results, until Ctrl-C.
 
@@ -74,6 +78,7 @@ def worker(
         results=results,
         partitions=partitions,
         site_config=site_config,
+        cohort=cohort,
     )
     if results is not None:
         settings = settings.model_copy(update={"influx_url": None})
@@ -193,6 +198,7 @@ def up(
     ] = None,
     partitions: PartitionsOption = None,
     site_config: SiteOption = None,
+    cohort: CohortOption = None,
 ) -> None:
     """Run an embedded broker and a worker on this machine, until Ctrl-C.
 
@@ -202,7 +208,11 @@ def up(
     Example: wakeline up --port 9092 --folder wakeline-data
     """
     settings = _settings(
-        up_port=port, up_folder=folder, partitions=partitions, site_config=site_config
+        up_port=port,
+        up_folder=folder,
+        partitions=partitions,
+        site_config=site_config,
+        cohort=cohort,
     )
     from streams.cli.station import Station
 

@@ -7,8 +7,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.base import Refuse
@@ -298,3 +300,15 @@ def test_absent_broker_ends_the_worker_after_retries() -> None:
 def test_wrong_settings_are_refused_before_anything_is_connected() -> None:
     with pytest.raises(BadInput, match="START:SPEED"):
         run(worker_of("127.0.0.1:1", Kept(), ticks="sometimes").run())
+
+
+def test_worker_takes_the_cohort_that_the_settings_name(tmp_path: Path) -> None:
+    cohort = tmp_path / "cohort.json"
+    cohort.write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(load_cohort(), version="ward-1"))
+    )
+    worker = Worker(Settings.load(cohort=cohort), None)
+    pipeline = worker._new_pipelines(PipelineConfig(partitions=1))(0, 1)
+    assert pipeline._people._cohort.version == "ward-1"
+    with pytest.raises(BadInput, match="cannot be read"):
+        Worker(Settings.load(cohort=tmp_path / "none.json"), None)

@@ -1,10 +1,12 @@
 """Goal: settings come from options, environment and the site's file, in this order, or say no."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from detectors.cohort import load_cohort
 from streams.config import HOUR_S, PipelineConfig
 from streams.errors import BadInput
 from streams.settings import HEALTH_PORTS, Settings
@@ -76,3 +78,19 @@ def test_value_that_does_not_fit_names_its_variable(
     monkeypatch.setenv(f"WAKELINE_{name.upper()}", value)
     with pytest.raises(BadInput, match=f"WAKELINE_{name.upper()}.*cannot be '{value}'"):
         Settings.load()
+
+
+def test_cohort_is_the_named_file_s_and_else_the_package_s(tmp_path: Path) -> None:
+    shipped = Settings.load().loaded_cohort()
+    assert shipped.cohort == load_cohort()
+    path = tmp_path / "cohort.json"
+    path.write_bytes(b'{"version": "v2", "source": "x", "priors": {}, "thresholds": {}}')
+    named = Settings.load(cohort=path).loaded_cohort()
+    assert named.cohort.version == "v2"
+    assert named.digest == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    assert shipped.digest != named.digest
+    path.write_bytes(b'{"version": "v2"}')
+    with pytest.raises(BadInput, match="does not fit"):
+        Settings.load(cohort=path).loaded_cohort()
+    with pytest.raises(BadInput, match="cannot be read"):
+        Settings.load(cohort=tmp_path / "none.json").loaded_cohort()

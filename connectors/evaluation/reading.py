@@ -1,0 +1,154 @@
+"""What a run, a file of labels and a file of groups hold, as evaluation needs it."""
+
+import csv
+import datetime as dt
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from connectors.evaluation.figures import Label
+from connectors.importers.tables import Table, columns_of
+from connectors.recordings import inspect_recordings, read_recordings
+from streams.errors import BadInput
+from streams.events import (
+    ENVELOPE_TYPES,
+    SCHEMA_OF_TYPE,
+    TOPIC_OF_SCHEMA,
+    AlertKind,
+    AnomalyState,
+    Subject,
+)
+
+T = TypeVar("T")
+
+Groups = dict[str, dict[str, str]]
+"""User -> group, such as ``sex`` -> value."""
+
+
+class Scored(Struct, frozen=True):
+    """Highest score of a detector for a person on a date, and whether any was anomalous."""
+
+    score: float
+    is_anomalous: bool
+
+
+class RunContent(Struct, frozen=True):
+    """What a run says of people, by user and date (proleptic ordinal).
+
+    ``scores`` per detector, past warm-up only;
+    ``alerts`` are the dates on which CLINICAL alerts opened, one that continues another left out.
+    """
+
+    scores: dict[str, dict[str, dict[int, Scored]]]
+    alerts: dict[str, list[int]]
+
+
+class _Judgement(Struct, rename="camel"):
+    user_id: str
+    local_date: dt.date
+    detector: str
+    state: AnomalyState
+    score: float
+
+
+class _Rang(Struct, rename="camel"):
+    user_id: str
+    local_date: dt.date
+    kind: AlertKind
+    continues: str | None = None
+
+
+def read_run(connection: sqlite3.Connection) -> RunContent:
+    """Read settled scores and clinical alerts of a run, withdrawn ones included."""
+    scores: dict[str, dict[str, dict[int, Scored]]] = {}
+    for judgement in _bodies(connection, "anomalies WHERE settled", _Judgement):
+        of_detector = scores.setdefault(judgement.detector, {})
+        if judgement.state is AnomalyState.LEARNING:
+            continue
+        dates = of_detector.setdefault(judgement.user_id, {})
+        date = judgement.local_date.toordinal()
+        known = dates.get(date, Scored(0.0, is_anomalous=False))
+        is_anomalous = judgement.state is AnomalyState.ANOMALOUS
+        dates[date] = Scored(max(known.score, judgement.score), known.is_anomalous or is_anomalous)
+    alerts: dict[str, list[int]] = defaultdict(list)
+    for rang in _bodies(connection, "alerts", _Rang):
+        if rang.kind is AlertKind.CLINICAL and rang.continues is None:
+            alerts[rang.user_id].append(rang.local_date.toordinal())
+    return RunContent(dict(sorted(scores.items())), dict(alerts))
+
+
+def _bodies(connection: sqlite3.Connection, of: str, kind: type[T]) -> Iterable[T]:
+    # The texts are those above and nobody's input.
+    bodies = connection.execute(f"SELECT body FROM {of}")  # noqa: S608
+    decode = msgspec.json.Decoder(kind).decode
+    return (decode(body) for (body,) in bodies)
+
+
+def read_labels(path: Path) -> list[Label]:
+    """Read labels from a CSV with userId, start, end (local dates, both included) and label.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be read, has no label, or one ends before it starts.
+    """
+    table = Table(path, ("userId", "start", "end", "label"))
+    labels: list[Label] = []
+    with table.refusing():
+        for user_id, start, end, label in table:
+            first, last = (dt.date.fromisoformat(text).toordinal() for text in (start, end))
+            if last < first:
+                raise BadInput(f"{path}, row {len(labels) + 2}: a label ends before it starts")
+            labels.append(Label(user_id=user_id, start=first, end=last, label=label))
+    if not labels:
+        raise BadInput(f"{path}: no label in it")
+    return labels
+
+
+def read_groups(path: Path) -> Groups:
+    """Read groups from a CSV with userId, group and value, or from a recording's registry.
+
+    Raises
+    ------
+    BadInput
+        If it is neither, or has no groups.
+    """
+    groups = _groups_of_table(path) if _is_table(path) else _groups_of_recording(path)
+    if not any(groups.values()):
+        raise BadInput(f"{path}: no groups in it")
+    return groups
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        return {"userId", "group", "value"} <= set(columns_of(path))
+    except csv.Error:
+        return False
+
+
+def _groups_of_table(path: Path) -> Groups:
+    groups: Groups = defaultdict(dict)
+    for user_id, group, value in Table(path, ("userId", "group", "value")):
+        groups[user_id][group] = value
+    return dict(groups)
+
+
+def _groups_of_recording(path: Path) -> Groups:
+    """What the registry says in the end; a message that is no registration is passed over."""
+    schema = SCHEMA_OF_TYPE[Subject]
+    decode = msgspec.json.Decoder(ENVELOPE_TYPES[schema]).decode
+    groups: Groups = {}
+    for message in read_recordings(inspect_recordings([path]).paths):
+        if message.topic != TOPIC_OF_SCHEMA[schema] or message.value is None:
+            continue
+        try:
+            records: list[Subject] = decode(message.value).records
+        except msgspec.DecodeError:
+            continue
+        groups |= {record.user_id: record.groups for record in records}
+    return groups

@@ -79,7 +79,7 @@ def folds(people: People) -> list[list[str]]:
 
 def cohorts(people: People, config: DetectionConfig) -> dict[str, Cohort]:
     """By person, the cohort fitted on the people of the other folds."""
-    found = {}
+    found: dict[str, Cohort] = {}
     for own in folds(people):
         others = (row for user in sorted(people) if user not in own for row in people[user])
         cohort = fit_cohort(
@@ -129,7 +129,7 @@ def try_peer(people: People, peer: Peer, rate: float, changes: Sequence[Change])
     series = {user: scores(rows, peer) for user, rows in people.items()}
     threshold = threshold_at(series, rate)
     dates = {user: opened(own, threshold) for user, own in series.items()}
-    found = {}
+    found: dict[str, Found] = {}
     for change in changes:
         of_change = found[change.name] = Found({}, {})
         for place in places(people, change, PLACES_A_PERSON, SEED):

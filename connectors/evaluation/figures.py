@@ -21,7 +21,7 @@ SEED = 20_240_229
 
 INTERVAL = (0.025, 0.975)
 
-MONTH_DAYS = 30.4375
+MONTH_DAYS = 30
 """Days of a person-month (d): a twelfth of 365.25."""
 
 JOIN_DAYS = 7

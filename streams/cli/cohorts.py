@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from streams.config import PipelineConfig
     from streams.events import FeatureRow, Output
 
-QUANTILE = 0.93
-"""Share of rows below the threshold: a third of an alert a person-month after persistence."""
-
 Keeps = Callable[[str], bool]
 """Whether a person, by id, is taken."""
 
@@ -46,16 +43,13 @@ def fit_cohort(
     leave_out: Annotated[
         Path | None, typer.Option(help="File with the userIds to leave out, one a line.")
     ] = None,
-    quantile: Annotated[
-        float, typer.Option(min=0.5, max=0.9999, help="Share of rows below the threshold.")
-    ] = QUANTILE,
     site_config: Annotated[
         Path | None, typer.Option("--site-config", help="TOML file with the site's configuration.")
     ] = None,
     base: CohortOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Fit priors and thresholds from the settled rows of many people.
+    """Fit priors, thresholds and budgets from the settled rows of many people.
 
     What too few people or rows are there for is taken from the cohort of the package, or from
     the one that --cohort names.
@@ -63,30 +57,24 @@ def fit_cohort(
     Example: wakeline fit-cohort people.jsonl.gz -o cohort.json --version ward-1 --source "Ward A"
     --leave-out tested.txt
     """
+    from detectors.fitting import Fit
+    from detectors.fitting import fit_cohort as fit
     from streams.settings import Settings
 
     check_sources(recording or [], table, map_file)
     keeps = _keeps(people_from, leave_out)
     settings = Settings.load(site_config=site_config, cohort=base)
     lent = settings.loaded_cohort().cohort
+    config = settings.pipeline_config()
     if table is not None and map_file is not None:
         rows = [row for row in read_rows(table, map_file) if keeps(row.user_id)]
     else:
-        config = settings.pipeline_config()
         rows = asyncio.run(_settled_rows(recording or [], config, lent, keeps=keeps))
     if not rows:
         raise BadInput("none of the people to take has a settled row")
-    cohort = _fitted(rows, lent, version=version, source=source, quantile=quantile)
+    cohort = fit(rows, lent, Fit(version=version, source=source, config=config.detection))
     _write(cohort, output)
     _tell(cohort, rows, output, as_json=as_json)
-
-
-def _fitted(
-    rows: "Sequence[FeatureRow]", base: "Cohort", *, version: str, source: str, quantile: float
-) -> "Cohort":
-    from detectors.fitting import fit_cohort as fit
-
-    return fit(rows, base, version=version, source=source, quantile=quantile)
 
 
 def _keeps(people_from: Path | None, leave_out: Path | None) -> Keeps:
@@ -180,11 +168,12 @@ def _tell(cohort: "Cohort", rows: "Sequence[FeatureRow]", output: Path, *, as_js
             "rows": len(rows),
             "priors_fitted": fitted,
             "thresholds": cohort.thresholds,
+            "budgets": cohort.budgets,
         }
         typer.echo(msgspec.json.encode(figures).decode())
         return
-    thresholds = ", ".join(
-        f"{window.value} {value:g}" for window, value in cohort.thresholds.items()
-    )
-    typer.echo(f"{len(rows)} rows of {people} people into {output}; thresholds: {thresholds}")
+    typer.echo(f"{len(rows)} rows of {people} people into {output}")
+    for rule, points in cohort.budgets.items():
+        told = ", ".join(f"{rate:.2f} at {z:g}" for rate, z in points)
+        typer.echo(f"{rule}: alerts per person-month at each threshold (sd): {told}")
     typer.echo(f"{len(fitted)} priors fitted, {len(cohort.priors) - len(fitted)} lent by the base")

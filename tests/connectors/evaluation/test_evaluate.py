@@ -59,7 +59,7 @@ def test_whole_and_detectors_have_their_own_openings(evaluation: Evaluation) -> 
     assert evaluation.alerts.opened_after_start_days.value == 1.0
     detector = evaluation.detectors["baseline"]
     assert (detector.labels_hit, detector.opened_after_start_days.value) == (6, 0.0)
-    assert detector.person_months == pytest.approx(8 * (DAYS - WARM_UP) / 30.4375)
+    assert detector.person_months == pytest.approx(8 * (DAYS - WARM_UP) / 30)
 
 
 def test_groups_of_fewer_than_five_people_are_hidden(evaluation: Evaluation) -> None:

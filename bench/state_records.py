@@ -36,6 +36,8 @@ FIRST_BEFORE = 10
 """Number of the first of further checkpoints; the one that counts at last has number 1."""
 DETECTION = "0-detection"
 """Part that holds the models of a first enrolment."""
+HISTORY = "0-history"
+"""Part that holds the history of a first enrolment."""
 SENT_AT_ONCE = 2_000
 
 
@@ -99,7 +101,7 @@ def _changed(
 ) -> Iterator[StateRecord]:
     """Give what a checkpoint writes of a subject of whom a minute came in, and takes back."""
     values = {rest.partition("/")[0]: value for rest, value in parts}
-    for part in (HEAD, max(values.keys() - {HEAD, DETECTION})):
+    for part in (HEAD, max(values.keys() - {HEAD, DETECTION, HISTORY})):
         yield StateRecord(record_key(user_id, part, stamp), values[part])
         yield StateRecord(record_key(user_id, part, (stamp[0], stamp[1] - 1)), None)
 

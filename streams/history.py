@@ -29,7 +29,8 @@ EPOCH_MIN = 5
 
 EPOCHS = 24 * 60 // EPOCH_MIN
 
-_CHANNELS = ("steps_per_h", "heart_rate_dbpm", "screen_s_per_h")
+_HOURS_BYTES = 2 * HOURS
+_EMPTY = bytes([255]) * _HOURS_BYTES
 _LEVEL = 9
 
 
@@ -89,7 +90,10 @@ class HistoryState(Struct, array_like=True):
 
 
 class _PackedDays(Struct, array_like=True):
-    """Days: all but the hours, and of each rank the hours' bytes; each part is compressed."""
+    """Days: all but the hours, and of each rank the hours' bytes; each part is compressed.
+
+    The bytes of one hour of all days lie side by side.
+    """
 
     rest: bytes
     ranks: list[bytes]
@@ -97,7 +101,9 @@ class _PackedDays(Struct, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_nights = msgspec.msgpack.Decoder(dict[int, NightDigest]).decode
-_decode_days = msgspec.msgpack.Decoder(dict[int, DayDigest]).decode
+_decode_rest = msgspec.msgpack.Decoder(
+    list[tuple[int, tuple[int, int] | None, int | None, dict[str, float]]]
+).decode
 _decode_packed = msgspec.msgpack.Decoder(_PackedDays).decode
 
 
@@ -204,10 +210,13 @@ def _pack_nights(nights: Mapping[int, NightDigest]) -> bytes:
 
 
 def _pack_days(days: Mapping[int, DayDigest]) -> bytes:
-    empty = bytes([255]) * 2 * HOURS
-    joined = b"".join(getattr(day, name) or empty for day in days.values() for name in _CHANNELS)
+    joined = b"".join(
+        hours or _EMPTY
+        for day in days.values()
+        for hours in (day.steps_per_h, day.heart_rate_dbpm, day.screen_s_per_h)
+    )
     planes = np.frombuffer(joined, dtype=np.uint8).reshape(len(days), -1, 2).transpose(2, 1, 0)
-    rest = {date: _with_hours(day, b"", b"", b"") for date, day in days.items()}
+    rest = [(date, day.rest_min, day.rmssd_cms, day.scores) for date, day in days.items()]
     return _encode(
         _PackedDays(
             zlib.compress(_encode(rest), _LEVEL),
@@ -218,21 +227,12 @@ def _pack_days(days: Mapping[int, DayDigest]) -> bytes:
 
 def _unpack_days(packed: bytes) -> dict[int, DayDigest]:
     kept = _decode_packed(packed)
-    rest = _decode_days(zlib.decompress(kept.rest))
+    rest = _decode_rest(zlib.decompress(kept.rest))
     planes = b"".join(zlib.decompress(plane) for plane in kept.ranks)
-    hours = np.frombuffer(planes, dtype=np.uint8).reshape(2, len(_CHANNELS), HOURS, -1)
-    by_day = np.ascontiguousarray(hours.transpose(3, 1, 2, 0))
-    empty = bytes([255]) * 2 * HOURS
-    days = {}
-    for (date, day), channels in zip(rest.items(), by_day, strict=True):
-        steps, heart, screen = (channel.tobytes() for channel in channels)
-        days[date] = _with_hours(
-            day, *(b"" if kept == empty else kept for kept in (steps, heart, screen))
-        )
-    return days
-
-
-def _with_hours(day: DayDigest, steps: bytes, heart: bytes, screen: bytes) -> DayDigest:
-    return msgspec.structs.replace(
-        day, steps_per_h=steps, heart_rate_dbpm=heart, screen_s_per_h=screen
-    )
+    joined = np.frombuffer(planes, dtype=np.uint8).reshape(2, -1, len(rest)).T.tobytes()
+    hours = [joined[place : place + _HOURS_BYTES] for place in range(0, len(joined), _HOURS_BYTES)]
+    told = iter([b"" if some == _EMPTY else some for some in hours])
+    return {
+        date: DayDigest(next(told), next(told), next(told), rest_min, rmssd_cms, scores)
+        for date, rest_min, rmssd_cms, scores in rest
+    }

@@ -5,6 +5,7 @@ local time; a minute is one of use when the screen was on in it or the phone was
 """
 
 from collections.abc import Mapping
+from statistics import median
 
 import numpy as np
 from msgspec import Struct
@@ -148,7 +149,7 @@ def expected_rest(days: Mapping[int, DayDigest], date: int) -> tuple[float, floa
     ]
     if len(rests) < EXPECTED_DAYS_MIN:
         return None
-    start, stop = (float(np.median(clock)) for clock in zip(*rests, strict=True))
+    start, stop = (float(median(clock)) for clock in zip(*rests, strict=True))
     return (start, stop) if stop > start else None
 
 

@@ -189,8 +189,8 @@ def circular_sd_s(times_s: Floats) -> float:
     """Circular standard deviation (s) of times of the clock: sqrt(-2 ln R), R in (0, 1]."""
     angles = times_s * (2.0 * np.pi / _DAY_S)
     length = math.hypot(float(np.sin(angles).mean()), float(np.cos(angles).mean()))
-    length = min(max(length, np.finfo(np.float64).tiny), 1.0)
-    return math.sqrt(-2.0 * math.log(length)) / (2.0 * math.pi) * _DAY_S
+    length = max(length, float(np.finfo(np.float64).tiny))
+    return math.sqrt(max(-2.0 * math.log(length), 0.0)) / (2.0 * math.pi) * _DAY_S
 
 
 def _deviation(name: str, nights: Iterable[NightDigest]) -> Values:

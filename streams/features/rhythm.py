@@ -167,8 +167,8 @@ def stretch(profile: Floats, length: int, first: int) -> tuple[float, float, int
     turned = np.roll(profile, -first)
     sums = np.convolve(np.concatenate((turned, turned[: length - 1])), np.ones(length), "valid")
     # What differs in rounding alone is equal.
-    sums = np.round(sums, 9)
-    least, most = int(sums.argmin()), int(sums.argmax())
+    rounded = np.round(sums, 6)
+    least, most = int(rounded.argmin()), int(rounded.argmax())
     return float(sums[least]) / length, float(sums[most]) / length, least + first, most + first
 
 

@@ -1,8 +1,7 @@
 """Trend of self-report: how fast the score of an instrument rises or falls over four weeks."""
 
 from itertools import combinations
-
-import numpy as np
+from statistics import median
 
 from streams.events import WindowKind
 from streams.features.base import Figure, Values, Window, feature
@@ -47,5 +46,5 @@ def trend_of_self_report(window: Window) -> Values:
         if len(answers) < ANSWERS_MIN or answers[-1][0] - answers[0][0] < SPAN_MIN_DAYS:
             continue
         slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(answers, 2)]
-        values[f"{instrument}_trend_score_per_week"] = float(np.median(slopes)) * _WEEK_DAYS
+        values[f"{instrument}_trend_score_per_week"] = median(slopes) * _WEEK_DAYS
     return values

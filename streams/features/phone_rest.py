@@ -1,7 +1,8 @@
 """Rest from the phone: the longest time of a night without it, a stand-in for sleep.
 
 The span looked at is from 18:00 of the evening before (six hours before the day begins) to 14:00,
-local time; a minute is one of use when the screen was on in it or the phone was turned to.
+local time; a minute is one of use when the screen was on in it or the phone was unlocked. A screen
+that went on and was lost sight of, as `phone` has it, is no use.
 """
 
 from collections.abc import Mapping
@@ -164,6 +165,5 @@ def _span(window: Window) -> _Span | None:
     if use is None:
         return None
     used = (use.screen_s > 0.0) | (use.unlocks > 0)
-    used[[int(time // 60) - start for time in use.uses_s]] = True
     alive = phone_alive(part)
     return _Span(part.local_clock, used, ~used if alive is None else ~used & alive)

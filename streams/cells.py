@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import zstandard
@@ -13,13 +14,41 @@ from msgspec import Struct
 
 HOUR_MIN = 60
 
-# The first array of a channel is the owner (index of a source, 0: empty cell), the last of a
-# channel with a mask holds the seconds seen, and is dropped once nothing can arrive any more.
-LAYOUT: tuple[tuple[tuple[str, ...], bool], ...] = (
-    (("H", "B", "I", "H", "H", "Q"), True),  # owner, count, sum, min, max (0.1 bpm), seconds
-    (("H", "H", "I", "Q"), True),  # owner, differences, their squares summed (ms2), seconds
-    (("H", "H"), False),  # owner, steps
+SEGMENT_MIN = 5
+"""Minutes of a segment of beats: the stretch over which SDNN is usual (Task Force 1996)."""
+
+
+class Layout(NamedTuple):
+    """Type codes of a channel's arrays, and how many cells an hour has.
+
+    The first array is the owner (index of a source, 0: empty cell), the last of a channel with a
+    mask holds the seconds seen, and is dropped once nothing can arrive any more.
+    """
+
+    codes: tuple[str, ...]
+    has_mask: bool
+    cells: int = HOUR_MIN
+
+    def kept(self, is_final: bool) -> tuple[str, ...]:
+        """Type codes of the arrays that an hour has, which has no mask once it is final."""
+        return self.codes[:-1] if is_final and self.has_mask else self.codes
+
+
+LAYOUT = (
+    Layout(("H", "B", "I", "H", "H", "Q"), True),  # owner, count, sum, min, max (0.1 bpm), seconds
+    Layout(("H", "H", "I", "Q"), True),  # owner, differences, their squares summed (ms2), seconds
+    Layout(("H", "H"), False),  # owner, steps
+    # Owner, intervals between beats, their sum (ms), their squares summed (ms2).
+    Layout(("H", "H", "I", "Q"), False, HOUR_MIN // SEGMENT_MIN),
 )
+HEART, BEATS, STEPS, SEGMENTS = range(len(LAYOUT))
+"""Channels of the grid."""
+
+_PLANES = sum(len(layout.codes) for layout in LAYOUT)
+# Without the frame of zlib, which takes six bytes; the level is the one that is smallest without
+# taking longer than the first.
+_RAW = -zlib.MAX_WBITS
+_LEVEL = 3
 _ITEM_BYTES = {code: array(code).itemsize for code in "HBIQ"}
 
 _compress = zstandard.ZstdCompressor(level=3).compress
@@ -31,9 +60,10 @@ Cells: TypeAlias = "list[array[int]]"
 _PACKED: list[Cells | None] = []
 
 
-def new_cells(codes: Sequence[str]) -> Cells:
+def new_cells(channel: int) -> Cells:
     """Empty cells of one channel, an array for each type code."""
-    return [array(code, bytes(HOUR_MIN * _ITEM_BYTES[code])) for code in codes]
+    layout = LAYOUT[channel]
+    return [array(code, bytes(layout.cells * _ITEM_BYTES[code])) for code in layout.codes]
 
 
 class Hour:
@@ -59,12 +89,24 @@ class Hour:
             return _unpacked(self.packed, self.is_final)
         return self.channels
 
+    def read_channel(self, channel: int) -> Cells | None:
+        """Cells of one channel, to be read."""
+        if self.packed is not None:
+            return _cells_of(zlib.decompress(self.packed, _RAW), channel, self.is_final)
+        return self.channels[channel]
+
     def pack(self) -> None:
         """Keep the cells packed until they are opened."""
         if self.packed is None:
             present = bytes(cells is not None for cells in self.channels)
-            body = b"".join(_planes(part) for cells in self.channels if cells for part in cells)
-            self.packed = zlib.compress(present + body, 1)
+            body = b"".join(
+                _planes(part)
+                for channel, cells in enumerate(self.channels)
+                if cells
+                for part in _relative(channel, cells, -1)
+            )
+            packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
+            self.packed = packer.compress(present + body) + packer.flush()
             self.channels = _PACKED
 
     def drop_masks(self) -> None:
@@ -72,8 +114,8 @@ class Hour:
         if self.is_final:
             return
         channels = self.open()
-        for cells, (_, has_mask) in zip(channels, LAYOUT, strict=True):
-            if cells is not None and has_mask:
+        for cells, layout in zip(channels, LAYOUT, strict=True):
+            if cells is not None and layout.has_mask:
                 cells.pop()
         self.is_final = True
         self.pack()
@@ -90,15 +132,23 @@ def _presence(channels: list[Cells | None]) -> int:
     return sum((cells is not None) << channel for channel, cells in enumerate(channels))
 
 
-def _count_from_mean(joined: list[array[int]], sign: int) -> None:
-    """Count least and most heart rate from the mean (-1), or as they are again (1): it is smaller.
+def _relative(channel: int, cells: Cells, sign: int) -> Cells:
+    """Count numbers from what others let expect of them (-1), or as they are again (1).
 
-    ``joined`` starts with the arrays of the heart rate's channel.
+    Least and most heart rate are counted from the mean, sums of squares from those of intervals
+    that are all alike. What is left is smaller, and compresses better.
     """
-    _, counts, sums, low, high = (np.asarray(part).astype(np.int64) for part in joined[:5])
-    means = sums // np.maximum(counts, 1)
-    joined[3] = array("H", (means - low).astype("<u2").tobytes())
-    joined[4] = array("H", (high + sign * means).astype("<u2").tobytes())
+    if channel == HEART:
+        _, counts, sums, low, high = (np.asarray(part).astype(np.int64) for part in cells[:5])
+        means = sums // np.maximum(counts, 1)
+        low_from = array("H", (means - low).astype("<u2").tobytes())
+        high_from = array("H", (high + sign * means).astype("<u2").tobytes())
+        return [*cells[:3], low_from, high_from, *cells[5:]]
+    if channel == SEGMENTS:
+        _, counts, sums, squares = (np.asarray(part).astype(np.int64) for part in cells)
+        alike = sums * sums // np.maximum(counts, 1)
+        return [*cells[:3], array("Q", (squares + sign * alike).astype("<u8").tobytes())]
+    return cells
 
 
 def _from_planes(code: str, planes: bytes) -> array[int]:
@@ -111,20 +161,28 @@ def _from_planes(code: str, planes: bytes) -> array[int]:
 
 
 def _unpacked(packed: bytes, is_final: bool) -> list[Cells | None]:
-    raw = zlib.decompress(packed)
-    offset = len(LAYOUT)
-    channels: list[Cells | None] = []
-    for present, (codes, has_mask) in zip(raw[:offset], LAYOUT, strict=True):
-        if not present:
-            channels.append(None)
-            continue
-        cells = []
-        for code in codes[:-1] if is_final and has_mask else codes:
-            size = HOUR_MIN * _ITEM_BYTES[code]
-            cells.append(_from_planes(code, raw[offset : offset + size]))
-            offset += size
-        channels.append(cells)
-    return channels
+    raw = zlib.decompress(packed, _RAW)
+    return [_cells_of(raw, channel, is_final) for channel in range(len(LAYOUT))]
+
+
+def _cells_of(raw: bytes, channel: int, is_final: bool) -> Cells | None:
+    """Cells of a channel from the bytes of an hour."""
+    if not raw[channel]:
+        return None
+    offset = len(LAYOUT) + sum(_size(other, is_final) for other in range(channel) if raw[other])
+    layout = LAYOUT[channel]
+    cells = []
+    for code in layout.kept(is_final):
+        size = layout.cells * _ITEM_BYTES[code]
+        cells.append(_from_planes(code, raw[offset : offset + size]))
+        offset += size
+    return _relative(channel, cells, 1)
+
+
+@cache
+def _size(channel: int, is_final: bool) -> int:
+    layout = LAYOUT[channel]
+    return sum(layout.cells * _ITEM_BYTES[code] for code in layout.kept(is_final))
 
 
 class DayState(Struct, array_like=True):
@@ -143,37 +201,48 @@ def day_state(hours: Mapping[int, Hour]) -> DayState:
     """The hours of a day as one state."""
     read = {hour: held.read() for hour, held in sorted(hours.items())}
     marks = [(hour, hours[hour].is_final, _presence(channels)) for hour, channels in read.items()]
-    joined = []
-    for channel, (codes, _) in enumerate(LAYOUT):
+    planes = []
+    for channel, layout in enumerate(LAYOUT):
         held = [channels[channel] for channels in read.values()]
-        for place, code in enumerate(codes):
+        joined = []
+        for place, code in enumerate(layout.codes):
             parts = [cells[place] for cells in held if cells and place < len(cells)]
             joined.append(array(code, b"".join(part.tobytes() for part in parts)))
-    _count_from_mean(joined, -1)
-    return DayState(marks, [_compress(_planes(part)) for part in joined])
+        planes += [_compress(_planes(part)) for part in _relative(channel, joined, -1)]
+    return DayState(marks, planes)
+
+
+def migrated(state: DayState) -> DayState:
+    """A day in today's form; in version 1 of the state there were no segments of beats."""
+    missing = _PLANES - len(state.planes)
+    if missing != len(LAYOUT[SEGMENTS].codes):
+        return state
+    return DayState(state.hours, [*state.planes, *[_compress(b"")] * missing])
 
 
 def hours_of(state: DayState) -> dict[int, Hour]:
     """The hours of a day as they were."""
-    codes = [code for codes, _ in LAYOUT for code in codes]
+    planes = iter(state.planes)
     joined = [
-        _from_planes(code, _decompress(planes))
-        for code, planes in zip(codes, state.planes, strict=True)
+        _relative(
+            channel,
+            [_from_planes(code, _decompress(next(planes))) for code in layout.codes],
+            1,
+        )
+        for channel, layout in enumerate(LAYOUT)
     ]
-    _count_from_mean(joined, 1)
-    places = [0] * len(joined)
+    places = [[0] * len(arrays) for arrays in joined]
     hours = {}
     for hour, is_final, presence in state.hours:
         held = hours[hour] = Hour()
         held.is_final = is_final
-        number = 0
-        for channel, (codes_of, has_mask) in enumerate(LAYOUT):
-            kept = len(codes_of) - (is_final and has_mask)
-            if presence >> channel & 1:
-                cells = held.channels[channel] = []
-                for place in range(number, number + kept):
-                    cells.append(joined[place][places[place] : places[place] + HOUR_MIN])
-                    places[place] += HOUR_MIN
-            number += len(codes_of)
+        for channel, layout in enumerate(LAYOUT):
+            if not presence >> channel & 1:
+                continue
+            cells = held.channels[channel] = []
+            for number in range(len(layout.kept(is_final))):
+                place = places[channel][number]
+                cells.append(joined[channel][number][place : place + layout.cells])
+                places[channel][number] = place + layout.cells
         held.pack()
     return hours

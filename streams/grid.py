@@ -12,14 +12,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.cells import HOUR_MIN, LAYOUT, Cells, DayState, Hour, day_state, hours_of, new_cells
+from streams.cells import (
+    BEATS,
+    HEART,
+    HOUR_MIN,
+    LAYOUT,
+    SEGMENT_MIN,
+    SEGMENTS,
+    STEPS,
+    Cells,
+    DayState,
+    Hour,
+    day_state,
+    hours_of,
+    migrated,
+    new_cells,
+)
 from streams.events import HeartRate, InterBeatInterval
 
 SOURCES_MAX = 1_000
 """Most sources (with distinct priority) that one subject's grid can tell apart."""
-
-HEART, BEATS, STEPS = range(3)
-"""Channels of the grid."""
 
 _STEPS_CELL_MAX = 65_535
 
@@ -83,10 +95,11 @@ class Grid:
         return minutes
 
     def add_beats(self, records: Sequence[InterBeatInterval], owner: int) -> None:
-        """Add differences of successive beats of one envelope, at the second of the later beat.
+        """Add intervals between beats, and differences of successive ones, of one envelope.
 
-        A gap is never bridged: beats are successive when the later interval reaches back to the
-        earlier beat, give or take a second, since many devices stamp whole seconds.
+        A difference counts at the second of the later beat. A gap is never bridged: beats are
+        successive when the later interval reaches back to the earlier beat, give or take a second,
+        since many devices stamp whole seconds.
         """
         ordered = sorted(records, key=lambda record: record.time)
         fresh: dict[int, bool] = {}
@@ -101,6 +114,8 @@ class Grid:
             cell, bit = second // 60 % HOUR_MIN, 1 << second % 60
             is_fresh = fresh.setdefault(second, not mask[cell] & bit)
             mask[cell] |= bit
+            if is_fresh:
+                self._add_interval(second // 60, _interval_ms(record), owner)
             if previous is not None and is_fresh and _follows(previous, record):
                 difference = _interval_ms(record) - _interval_ms(previous)
                 count[cell] += 1
@@ -124,22 +139,25 @@ class Grid:
     def channel(self, start: int, stop: int, channel: int) -> list[NDArray[Any]] | None:
         """Arrays of a channel over minutes ``start`` up to ``stop`` (since the epoch).
 
-        Returns owner and values without the mask, each of shape (stop - start,); None when the
-        channel has no cell there. An empty cell has owner 0.
+        Returns owner and values without the mask, an item for each minute, or for each segment
+        that lies within, counted from the epoch; None when the channel has no cell there. An
+        empty cell has owner 0.
         """
-        codes, has_mask = LAYOUT[channel]
-        kept = codes[:-1] if has_mask else codes
+        layout = LAYOUT[channel]
+        kept, in_hour = layout.kept(is_final=True), layout.cells
+        length_min = HOUR_MIN // in_hour
+        first, last = -(-start // length_min), stop // length_min
         arrays: list[NDArray[Any]] | None = None
-        for hour in range(start // HOUR_MIN, -(-stop // HOUR_MIN)):
+        for hour in range(first // in_hour, -(-last // in_hour)):
             cells = self._read(hour, channel)
             if cells is None:
                 continue
             if arrays is None:
-                arrays = [np.zeros(stop - start, dtype=code) for code in kept]
-            base = hour * HOUR_MIN
-            low, high = max(start, base), min(stop, base + HOUR_MIN)
+                arrays = [np.zeros(last - first, dtype=code) for code in kept]
+            base = hour * in_hour
+            low, high = max(first, base), min(last, base + in_hour)
             for whole, part in zip(arrays, cells, strict=False):
-                whole[low - start : high - start] = part[low - base : high - base]
+                whole[low - first : high - first] = part[low - base : high - base]
         return arrays
 
     def sources(self) -> list[tuple[int, str]]:
@@ -182,7 +200,7 @@ class Grid:
 
     def add_state(self, day: int, state: DayState) -> None:
         """Take in a day as it was."""
-        self._closed[day] = state
+        self._closed[day] = migrated(state)
 
     def forget_before(self, hour: int) -> None:
         """Free the hours before ``hour``."""
@@ -206,30 +224,54 @@ class Grid:
 
     def _read(self, hour: int, channel: int) -> Cells | None:
         held = self._held(hour)
-        return held.read()[channel] if held is not None else None
+        return held.read_channel(channel) if held is not None else None
 
-    def _owned(self, minute: int, channel: int, owner: int) -> Cells | None:
-        """Cells of a minute's hour if ``owner`` may write to it, None if another goes first."""
-        hour = minute // HOUR_MIN
+    def _open(self, hour: int, channel: int) -> Cells:
+        """Cells of a channel in an hour, to be written to."""
         held = self._hours.get(hour) or self._held(hour)
         if held is None:
             held = self._hours[hour] = Hour()
         channels = held.channels if held.packed is None else held.open()
         cells = channels[channel]
         if cells is None:
-            cells = channels[channel] = new_cells(LAYOUT[channel][0])
+            cells = channels[channel] = new_cells(channel)
+        return cells
+
+    def _owned(self, minute: int, channel: int, owner: int) -> Cells | None:
+        """Cells of a minute's hour if ``owner`` may write to it, None if another goes first."""
+        cells = self._open(minute // HOUR_MIN, channel)
         cell = minute % HOUR_MIN
         holder = cells[0][cell]
         if holder == owner:
             return cells
+        self.overlap_count += holder > 0
+        return cells if self._take(cells, cell, owner) else None
+
+    def _take(self, cells: Cells, cell: int, owner: int) -> bool:
+        """Let ``owner`` have a cell, empty, that is another's or nobody's, if it goes first."""
+        holder = cells[0][cell]
         if holder:
-            self.overlap_count += 1
             if self._sources[holder] < self._sources[owner]:
-                return None
+                return False
             for part in cells:
                 part[cell] = 0
         cells[0][cell] = owner
-        return cells
+        return True
+
+    def _add_interval(self, minute: int, interval_ms: int, owner: int) -> None:
+        """Add an interval to its segment, which is of the source that goes first in all of it.
+
+        A source that has a segment has each of its minutes with a beat of its own, so that the
+        seconds seen there tell what has been added before.
+        """
+        cells = self._open(minute // HOUR_MIN, SEGMENTS)
+        cell = minute % HOUR_MIN // SEGMENT_MIN
+        if cells[0][cell] != owner and not self._take(cells, cell, owner):
+            return
+        _, count, total, squares = cells
+        count[cell] += 1
+        total[cell] += interval_ms
+        squares[cell] += interval_ms * interval_ms
 
 
 def _interval_ms(record: InterBeatInterval) -> int:

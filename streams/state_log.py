@@ -14,12 +14,13 @@ from msgspec import Struct
 from streams.errors import StateUnknown
 
 STATE_VERSION = 2
-"""Version of the form of all records; the first byte of each.
+"""Version of the form of all records; the first byte of each."""
 
-Version 1 had no history of a subject's dates: read by this release, it begins empty.
+OLDEST_VERSION = 1
+"""The oldest version that is read, and brought into today's form where it differs.
+
+Version 1 had no history of a subject's dates; read by this release, it begins empty.
 """
-
-_READ_VERSIONS = frozenset({1, STATE_VERSION})
 
 _FENCE = "~fence/"
 HEAD = "head"
@@ -83,7 +84,7 @@ def unpack(value: bytes) -> bytes:
     """
     if not value:
         raise ValueError("an empty record")
-    if value[0] not in _READ_VERSIONS:
+    if not OLDEST_VERSION <= value[0] <= STATE_VERSION:
         raise StateUnknown(
             f"the state topic holds records of version {value[0]}, and this release knows version "
             f"{STATE_VERSION}: run the release that wrote them, or a newer one"

@@ -12,9 +12,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from streams.cells import BEATS, HEART, SEGMENT_MIN, SEGMENTS, STEPS
 from streams.events import Record, WindowKind
 from streams.evidence import Evidence
-from streams.grid import BEATS, HEART, STEPS
 from streams.history import NO_PAST, Past
 from streams.localtime import date_of_index
 from streams.timeline import bit_array
@@ -60,6 +60,26 @@ class BeatMinutes(Struct, frozen=True):
     squares_ms2: NDArray[Any]
 
 
+class BeatSegments(Struct, frozen=True):
+    """Intervals between beats in the segments of `SEGMENT_MIN` minutes that lie in a window.
+
+    ``count``: how many; ``sum_ms`` and ``squares_ms2``: their sum, and that of their squares.
+    ``minute``: the window's minute at which the first segment begins.
+    """
+
+    minute: int
+    count: NDArray[np.int64]
+    sum_ms: NDArray[np.int64]
+    squares_ms2: NDArray[np.int64]
+
+    def within(self, minutes: Bools) -> Bools:
+        """Segments that lie wholly within minutes of the window."""
+        stop = self.minute + self.count.size * SEGMENT_MIN
+        parts = minutes[self.minute : stop].reshape(-1, SEGMENT_MIN)
+        inside: Bools = np.logical_and.reduce(parts, axis=1)
+        return inside
+
+
 class Window:
     """The evidence of one subject between ``start`` and ``stop`` (minutes since the epoch).
 
@@ -102,6 +122,23 @@ class Window:
         """Differences of successive beats of the window's minutes, None when there are none."""
         arrays = self.evidence.grid.channel(self.start, self.stop, BEATS)
         return None if arrays is None else BeatMinutes(arrays[1], arrays[2])
+
+    @cached_property
+    def segments(self) -> BeatSegments | None:
+        """Intervals between beats of the window's segments, None when there are none."""
+        arrays = self.evidence.grid.channel(self.start, self.stop, SEGMENTS)
+        if arrays is None:
+            return None
+        _, *numbers = (part.astype(np.int64) for part in arrays)
+        return BeatSegments(-self.start % SEGMENT_MIN, *numbers)
+
+    @cached_property
+    def without_steps(self) -> Bools:
+        """Minutes of the window known to be without steps."""
+        if self.steps is None:
+            return np.zeros(self.length, dtype=bool)
+        quiet: Bools = (self.steps.known & (self.steps.steps == 0))[-self.length :]
+        return quiet
 
     @cached_property
     def still(self) -> Bools:
@@ -150,8 +187,10 @@ class Window:
 
     def mask_between(self, start_s: float, stop_s: float) -> Bools:
         """Minutes that lie wholly between two instants (s UTC)."""
-        minutes = np.arange(self.start, self.stop)
-        inside: Bools = (minutes * 60.0 >= start_s) & ((minutes + 1) * 60.0 <= stop_s)
+        first = max(int(-(-start_s // 60.0)) - self.start, 0)
+        stop = max(int(stop_s // 60.0) - self.start, first)
+        inside = np.zeros(self.length, dtype=bool)
+        inside[first:stop] = True
         return inside
 
 

@@ -8,11 +8,12 @@ import numpy as np
 from streams.events import SleepLevel, WindowKind
 from streams.features.base import Bools, Floats, Values, Window, once_per_window
 from streams.features.coverage import phone_alive, worn_minutes
-from streams.features.heart_rate import variability_of_day, variability_of_night
 from streams.features.phone import COVERAGE_MIN, phone_use
 from streams.features.phone_rest import phone_rest
 from streams.features.self_report import self_report_scores
-from streams.features.sleep import asleep_minutes, main_sleep, sleep_features, sleeps
+from streams.features.sleep import asleep_minutes, main_sleep, sleeps
+from streams.features.sleep_night import sleep_of_night, sleep_times
+from streams.features.variability import variability_of_day, variability_of_night
 from streams.history import EPOCH_MIN, EPOCHS, HOURS, DayDigest, Digest, NightDigest
 from streams.history import epoch_bytes as to_epochs
 from streams.history import hour_bytes as to_hours
@@ -52,7 +53,7 @@ def recent_days(window: Window, count: int) -> dict[int, DayDigest]:
 @once_per_window
 def night_digest(window: Window) -> NightDigest:
     """Times and duration of the main sleep, RMSSD, and sleep by epoch of the local clock."""
-    told = sleep_features(window)
+    told = sleep_of_night(window) | sleep_times(window)
     asleep, known = _epochs(window)
     return NightDigest(
         onset_s=_whole(told, "sleep_onset_min", 60.0),

@@ -1,12 +1,19 @@
-"""Heart rate: per minute, per hour, at rest and asleep; and its variability."""
-
-import math
+"""Heart rate: per minute, per hour, at rest, asleep and awake."""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from streams.events import HeartRateVariability, MinuteValues, RestingHeartRate, WindowKind
-from streams.features.base import Bools, Figure, Values, Window, feature, told_elsewhere
-from streams.features.sleep import asleep_minutes, main_sleep
+from streams.events import MinuteValues, RestingHeartRate, WindowKind
+from streams.features.base import (
+    Bools,
+    Figure,
+    HeartMinutes,
+    Values,
+    Window,
+    feature,
+    told_elsewhere,
+)
+from streams.features.sleep import asleep_minutes, main_sleep, night_minutes, small_hours
 
 HOUR_REST_MIN = 10
 """Fewest minutes at rest for the resting heart rate of an hour."""
@@ -14,10 +21,14 @@ HOUR_REST_MIN = 10
 LONG_REST_MIN = 60
 """Fewest minutes at rest, or asleep, for a night or a day."""
 
-DIFFERENCES_MIN = 100
-"""Fewest differences of successive beats for an RMSSD."""
+AWAKE_MIN = 240
+"""Fewest minutes awake for what compares a day awake with asleep."""
 
-_MORNING_MIN = 7 * 60
+LOWEST_SPAN_MIN = 30
+"""Consecutive minutes of which the lowest mean is taken."""
+
+LOWEST_VALID_MIN = 20
+"""Fewest minutes with a sample among them."""
 
 told_elsewhere(
     __name__,
@@ -115,6 +126,13 @@ def heart_rate_of_hour(window: Window) -> Values:
     gives=(
         Figure(
             name="heart_rate_resting_bpm",
+            meaning="Mean of the minute means from 00:00 to 06:59 local time asleep, or after 12 "
+            "min without steps.",
+            minimum="60 such minutes",
+            source="Bogu & Snyder 2021, over Alavi 2022's hours",
+        ),
+        Figure(
+            name="heart_rate_nocturnal_bpm",
             meaning="Mean of the minute means from 00:00 to 06:59 local time without steps.",
             minimum="60 such minutes, with steps known",
             source="Alavi 2022",
@@ -125,32 +143,38 @@ def heart_rate_of_hour(window: Window) -> Values:
             minimum="60 such minutes",
             source="own",
         ),
+        Figure(
+            name="heart_rate_lowest_bpm",
+            meaning="Lowest mean of the minute means over 30 consecutive minutes of the main "
+            "sleep, else of 00:00 to 06:59 local time.",
+            minimum="30 minutes with samples in 20 of them",
+            source="own",
+        ),
     ),
 )
 def heart_rate_of_night(window: Window) -> Values:
-    """Heart rate of a night: at rest and asleep.
+    """Heart rate of a night (beats/min): at rest, without steps, asleep, and at its lowest.
 
-    ``heart_rate_resting_bpm``: mean over the minutes from 00:00 to 06:59 local time without
-    steps (Alavi et al. 2022); needs steps to be known.
-
-    ``heart_rate_sleeping_bpm``: mean over the minutes asleep in the main sleep. Both absent below
-    60 such minutes.
+    Minutes without a sample are left out of every mean; a figure with too few others is absent.
+    Minutes whose steps are not known are not without steps.
     """
-    values: Values = {}
-    if window.heart is None:
-        return values
-    if window.steps is not None:
-        no_steps = (window.steps.known & (window.steps.steps == 0))[-window.length :]
-        resting = _mean_bpm(window, no_steps & _small_hours(window), LONG_REST_MIN)
-        if resting is not None:
-            values["heart_rate_resting_bpm"] = resting
+    heart = window.heart
+    if heart is None:
+        return {}
+    at_night = small_hours(window)
+    resting = (window.still | asleep_minutes(window)) & at_night
     sleep = main_sleep(window)
+    told = {
+        "heart_rate_resting_bpm": _mean_bpm(window, resting, LONG_REST_MIN),
+        "heart_rate_nocturnal_bpm": _mean_bpm(
+            window, window.without_steps & at_night, LONG_REST_MIN
+        ),
+        "heart_rate_lowest_bpm": _lowest_bpm(heart, night_minutes(window)),
+    }
     if sleep is not None:
         asleep = asleep_minutes(window) & window.mask_between(sleep.start_s, sleep.end_s)
-        sleeping = _mean_bpm(window, asleep, LONG_REST_MIN)
-        if sleeping is not None:
-            values["heart_rate_sleeping_bpm"] = sleeping
-    return values
+        told["heart_rate_sleeping_bpm"] = _mean_bpm(window, asleep, LONG_REST_MIN)
+    return {name: value for name, value in told.items() if value is not None}
 
 
 @feature(
@@ -181,87 +205,54 @@ def heart_rate_of_day(window: Window) -> Values:
 
 
 @feature(
-    WindowKind.NIGHT,
-    gives=(
-        Figure(
-            name="rmssd_ms",
-            meaning="sqrt(mean((IBI[i+1] - IBI[i])^2)) over the main sleep, else from 00:00 to "
-            "06:59; no difference bridges a gap. Else the mean of a vendor's timed figures.",
-            minimum="100 differences, or one figure of a vendor",
-            source="Task Force 1996",
-        ),
-        Figure(
-            name="sdnn_ms",
-            meaning="Mean of a vendor's timed figures within the same hours.",
-            minimum="one figure of a vendor, and fewer than 100 differences",
-            source="Task Force 1996",
-        ),
-    ),
-)
-def variability_of_night(window: Window) -> Values:
-    """``rmssd_ms`` (and ``sdnn_ms`` where a vendor sends it) of the night.
-
-    RMSSD = sqrt(mean of squared differences of successive beats) over the main sleep, or 00:00 to
-    06:59 local time without one (Task Force 1996); no difference bridges a gap. Below 100
-    differences the mean of the timed figures that a vendor sent for that time; else absent.
-    """
-    sleep = main_sleep(window)
-    if sleep is not None:
-        within = window.mask_between(sleep.start_s, sleep.end_s)
-    else:
-        within = _small_hours(window)
-    if window.beats is not None:
-        count = int(window.beats.count[within].sum())
-        if count >= DIFFERENCES_MIN:
-            squares = int(window.beats.squares_ms2[within].sum())
-            return {"rmssd_ms": math.sqrt(squares / count)}
-    return _vendor_variability(window, within)
-
-
-@feature(
     WindowKind.DAY,
     gives=(
         Figure(
-            name="rmssd_ms",
-            meaning="What a vendor dated with this day.",
-            minimum="the vendor's figure",
-            source="Task Force 1996",
+            name="heart_rate_waking_bpm",
+            meaning="Mean of the minute means of the day's minutes that are not told asleep.",
+            minimum="240 such minutes, and 60 min of the day told asleep",
+            source="own",
         ),
         Figure(
-            name="sdnn_ms",
-            meaning="What a vendor dated with this day.",
-            minimum="the vendor's figure",
-            source="Task Force 1996",
+            name="heart_rate_dip_percent",
+            meaning="Nocturnal dip: 100 * (waking - sleeping) / waking, with the mean of the "
+            "minute means asleep on the same date.",
+            minimum="240 minutes awake and 60 asleep, each with a sample",
+            source="Verdecchia 1998; Ben-Dov 2007",
         ),
     ),
 )
-def variability_of_day(window: Window) -> Values:
-    """``rmssd_ms`` and ``sdnn_ms`` that a vendor dated with this day; absent otherwise."""
-    record = window.dated("heart_rate_variability/1")
-    if not isinstance(record, HeartRateVariability):
+def heart_rate_awake(window: Window) -> Values:
+    """Heart rate awake (beats/min) and by how much it falls asleep (percent) on a local date.
+
+    A minute is awake when it is not told asleep, on a date with at least 60 min told asleep: where
+    no sleep is known, nothing tells what is awake. A sleep counts with what lies on the date.
+    """
+    asleep = asleep_minutes(window)
+    if int(asleep.sum()) < LONG_REST_MIN:
         return {}
-    pairs = {"rmssd_ms": record.rmssd, "sdnn_ms": record.sdnn}
-    return {name: value for name, value in pairs.items() if value is not None}
+    waking = _mean_bpm(window, ~asleep, AWAKE_MIN)
+    if waking is None:
+        return {}
+    values = {"heart_rate_waking_bpm": waking}
+    sleeping = _mean_bpm(window, asleep, LONG_REST_MIN)
+    if sleeping is not None:
+        values["heart_rate_dip_percent"] = 100.0 * (waking - sleeping) / waking
+    return values
 
 
-def _vendor_variability(window: Window, within: Bools) -> Values:
-    minutes = np.flatnonzero(within)
-    if minutes.size == 0:
-        return {}
-    start_s = (window.start + float(minutes[0])) * 60.0
-    stop_s = (window.start + float(minutes[-1]) + 1.0) * 60.0
-    chosen: tuple[int, str] | None = None
-    found: dict[str, list[float]] = {"rmssd_ms": [], "sdnn_ms": []}
-    for source, record in window.records("heart_rate_variability/1"):
-        if not isinstance(record, HeartRateVariability) or record.time is None:
-            continue
-        if not start_s <= record.time < stop_s or chosen not in (None, source):
-            continue
-        chosen = source
-        for name, value in (("rmssd_ms", record.rmssd), ("sdnn_ms", record.sdnn)):
-            if value is not None:
-                found[name].append(value)
-    return {name: math.fsum(given) / len(given) for name, given in found.items() if given}
+def _lowest_bpm(heart: HeartMinutes, within: Bools) -> float | None:
+    """The lowest mean over consecutive minutes that all lie within a mask (beats/min)."""
+    if within.size < LOWEST_SPAN_MIN:
+        return None
+    valid = sliding_window_view(heart.valid & within, LOWEST_SPAN_MIN).sum(axis=1)
+    inside = sliding_window_view(within, LOWEST_SPAN_MIN).all(axis=1)
+    told = inside & (valid >= LOWEST_VALID_MIN)
+    if not told.any():
+        return None
+    # Minutes without a sample are 0 beats/min and add nothing.
+    total = sliding_window_view(heart.mean_bpm, LOWEST_SPAN_MIN).sum(axis=1)
+    return float((total[told] / valid[told]).min())
 
 
 def _mean_bpm(window: Window, minutes: Bools, fewest: int) -> float | None:
@@ -270,8 +261,3 @@ def _mean_bpm(window: Window, minutes: Bools, fewest: int) -> float | None:
         return None
     chosen = heart.mean_bpm[heart.valid & minutes]
     return float(chosen.mean()) if chosen.size >= fewest else None
-
-
-def _small_hours(window: Window) -> Bools:
-    """Minutes from 00:00 to 06:59 local time of the window's date."""
-    return (window.local_clock >= 0) & (window.local_clock < _MORNING_MIN)

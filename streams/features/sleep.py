@@ -1,7 +1,6 @@
-"""Sleep of a night: the main sleep's duration, times, efficiency and awakenings.
+"""Sleeps: what episodes and stages say of when a person slept, and which sleep is the main one.
 
-Sources: Ancoli-Israel et al. 2015 (terms); RAPIDS (RESTLESS counts as awake); `sleep_summary`
-stands in where a vendor sends no times.
+Sources: Ancoli-Israel et al. 2015 (terms); RAPIDS (RESTLESS counts as awake).
 """
 
 from collections.abc import Sequence
@@ -9,10 +8,11 @@ from itertools import groupby
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
-from streams.events import SleepEpisode, SleepLevel, SleepStage, SleepSummary, WindowKind
+from streams.events import SleepEpisode, SleepLevel, SleepStage
 from streams.evidence import interval_end_s
-from streams.features.base import Bools, Figure, Values, Window, feature, once_per_window
+from streams.features.base import Bools, Window, once_per_window
 
 STAGE_GAP_S = 3_600.0
 """Stages further apart than this (s) belong to different sleeps."""
@@ -22,16 +22,24 @@ STAGE_COVERAGE_MIN = 0.8
 
 _ASLEEP = frozenset({SleepLevel.DEEP, SleepLevel.LIGHT, SleepLevel.REM, SleepLevel.ASLEEP})
 _AWAKE = frozenset({SleepLevel.AWAKE, SleepLevel.RESTLESS})
+_MORNING_MIN = 7 * 60
 
 
 class Sleep(Struct, frozen=True):
-    """One sleep: in bed from ``start_s`` to ``end_s``, asleep from onset to offset (s UTC)."""
+    """One sleep: in bed from ``start_s`` to ``end_s``, asleep from onset to offset (s UTC).
+
+    ``latency_s``: from going to bed to falling asleep; ``awake_s``: awake after that; both in
+    seconds, as ``asleep_s`` is. What is None was not told. ``stages`` are those that tell of it;
+    there are none where they cover too little of it.
+    """
 
     start_s: float
     end_s: float
     onset_s: float
     offset_s: float
     asleep_s: float
+    latency_s: float | None
+    awake_s: float | None
     awakening_count: float | None
     is_main: bool | None
     stages: tuple[SleepStage, ...]
@@ -89,86 +97,17 @@ def asleep_minutes(window: Window) -> Bools:
     return mask
 
 
-@feature(
-    WindowKind.NIGHT,
-    gives=(
-        Figure(
-            name="sleep_duration_min",
-            meaning="Time asleep in the main sleep, else the vendor's daily figure.",
-            minimum="a sleep that ends in the night, or the vendor's summary",
-            source="Ancoli-Israel 2015; RAPIDS: sumdurationasleepmain",
-        ),
-        Figure(
-            name="sleep_onset_min",
-            meaning="Local clock of falling asleep; without stages, of the sleep's beginning.",
-            minimum="a sleep that ends in the night",
-            source="RAPIDS: firstbedtimemain",
-        ),
-        Figure(
-            name="sleep_offset_min",
-            meaning="Local clock of waking last; without stages, of the sleep's end.",
-            minimum="a sleep that ends in the night",
-            source="RAPIDS: lastwaketimemain",
-        ),
-        Figure(
-            name="sleep_midpoint_min",
-            meaning="(onset + offset) / 2.",
-            minimum="a sleep that ends in the night",
-            source="Roenneberg 2003",
-        ),
-        Figure(
-            name="sleep_efficiency_percent",
-            meaning="100 times the time asleep over the time in bed.",
-            minimum="a sleep that ends in the night, or the vendor's summary",
-            source="Ancoli-Israel 2015; RAPIDS: avgefficiencymain",
-        ),
-        Figure(
-            name="awakening_count",
-            meaning="Stretches awake between falling asleep first and waking last.",
-            minimum="stages, or the vendor's count",
-            source="Ancoli-Israel 2015",
-        ),
-    ),
-)
-def sleep_features(window: Window) -> Values:
-    """Duration, times, efficiency and awakenings of the main sleep of a night.
+def small_hours(window: Window) -> Bools:
+    """Minutes from 00:00 to 06:59 local time of the window's date (Alavi 2022)."""
+    return (window.local_clock >= 0) & (window.local_clock < _MORNING_MIN)
 
-    ``sleep_duration_min`` (time asleep), ``sleep_onset_min``, ``sleep_offset_min`` and
-    ``sleep_midpoint_min`` (local clock in minutes from the midnight that begins the morning's
-    date), ``sleep_efficiency_percent`` (time asleep over time in bed), ``awakening_count``.
-    Absent without a sleep that ends in the night; with a vendor's daily summary alone, only
-    duration and efficiency.
-    """
+
+def night_minutes(window: Window) -> Bools:
+    """Minutes of the main sleep; where no sleep was told, those from 00:00 to 06:59 local time."""
     sleep = main_sleep(window)
     if sleep is None:
-        return _from_summary(window)
-    onset = window.local_minutes(sleep.onset_s)
-    offset = window.local_minutes(sleep.offset_s)
-    values = {
-        "sleep_duration_min": sleep.asleep_s / 60.0,
-        "sleep_onset_min": onset,
-        "sleep_offset_min": offset,
-        "sleep_midpoint_min": (onset + offset) / 2.0,
-    }
-    if sleep.end_s > sleep.start_s:
-        in_bed_s = sleep.end_s - sleep.start_s
-        values["sleep_efficiency_percent"] = min(100.0 * sleep.asleep_s / in_bed_s, 100.0)
-    if sleep.awakening_count is not None:
-        values["awakening_count"] = sleep.awakening_count
-    return values
-
-
-def _from_summary(window: Window) -> Values:
-    summary = window.dated("sleep_summary/1")
-    if not isinstance(summary, SleepSummary) or not summary.asleep_duration:
-        return {}
-    values = {"sleep_duration_min": summary.asleep_duration / 60.0}
-    in_bed = summary.in_bed_duration
-    if in_bed is None and summary.awake_duration is not None:
-        in_bed = summary.asleep_duration + summary.awake_duration
-    if in_bed:
-        values["sleep_efficiency_percent"] = min(100.0 * summary.asleep_duration / in_bed, 100.0)
-    return values
+        return small_hours(window)
+    return window.mask_between(sleep.start_s, sleep.end_s)
 
 
 def _by_source(
@@ -189,7 +128,10 @@ def _staged_sleeps(
     window: Window, stages: Sequence[SleepStage], episodes: Sequence[SleepEpisode | SleepStage]
 ) -> list[Sleep]:
     """Sleeps made of stages alone: ended before the window does, and told by no episode."""
-    found = [_from_stages(session) for session in _sessions(stages)]
+    found = [
+        _from_stages(session, session[0].time, max(map(interval_end_s, session)))
+        for session in _sessions(stages)
+    ]
     return [
         sleep
         for sleep in found
@@ -210,16 +152,21 @@ def _sessions(stages: Sequence[SleepStage]) -> list[list[SleepStage]]:
     return sessions
 
 
-def _from_stages(stages: Sequence[SleepStage]) -> Sleep:
-    start_s = stages[0].time
-    end_s = max(interval_end_s(stage) for stage in stages)
+def _from_stages(stages: Sequence[SleepStage], start_s: float, end_s: float) -> Sleep:
+    """A sleep in bed between two instants (s UTC), of which stages tell."""
     asleep = [stage for stage in stages if stage.level in _ASLEEP]
+    onset_s = asleep[0].time if asleep else start_s
+    offset_s = max(map(interval_end_s, asleep)) if asleep else end_s
+    # Many devices begin a sleep with falling asleep: only awake stages tell of a time before it.
+    lay_awake = any(stage.level in _AWAKE and stage.time < onset_s for stage in stages)
     return Sleep(
         start_s,
         end_s,
-        onset_s=asleep[0].time if asleep else start_s,
-        offset_s=max(map(interval_end_s, asleep)) if asleep else end_s,
+        onset_s=onset_s,
+        offset_s=offset_s,
         asleep_s=sum(stage.duration for stage in asleep),
+        latency_s=onset_s - start_s if lay_awake and asleep else None,
+        awake_s=_awake_between_s(stages, onset_s, offset_s) if asleep else None,
         awakening_count=_awakenings(stages),
         is_main=None,
         stages=tuple(stages),
@@ -230,29 +177,49 @@ def _from_episode(episode: SleepEpisode, stages: Sequence[SleepStage]) -> Sleep:
     end_s = interval_end_s(episode)
     inside = [s for s in stages if s.time >= episode.time and interval_end_s(s) <= end_s]
     known_s = sum(stage.duration for stage in inside if stage.level is not SleepLevel.UNKNOWN)
-    staged = None
-    if inside and known_s >= STAGE_COVERAGE_MIN * episode.duration:
-        staged = _from_stages(inside)
-    asleep_s = episode.duration
-    if staged is not None:
-        asleep_s = staged.asleep_s
-    elif episode.asleep_duration is not None:
-        asleep_s = episode.asleep_duration
-    elif episode.awake_duration is not None:
-        asleep_s = max(episode.duration - episode.awake_duration, 0.0)
     awakenings = float(episode.awakenings) if episode.awakenings is not None else None
-    if awakenings is None and staged is not None:
-        awakenings = staged.awakening_count
+    if inside and known_s >= STAGE_COVERAGE_MIN * episode.duration:
+        staged = _from_stages(inside, episode.time, end_s)
+        return replace(
+            staged,
+            awakening_count=staged.awakening_count if awakenings is None else awakenings,
+            is_main=episode.is_main_sleep,
+        )
+    asleep_s, awake_s = _told_s(episode)
     return Sleep(
         episode.time,
         end_s,
-        onset_s=staged.onset_s if staged is not None else episode.time,
-        offset_s=staged.offset_s if staged is not None else end_s,
+        onset_s=episode.time,
+        offset_s=end_s,
         asleep_s=asleep_s,
+        latency_s=None,
+        awake_s=awake_s,
         awakening_count=awakenings,
         is_main=episode.is_main_sleep,
-        stages=tuple(inside),
+        stages=(),
     )
+
+
+def _told_s(episode: SleepEpisode) -> tuple[float, float | None]:
+    """Time asleep, and awake where known, by an episode's own figures (s)."""
+    asleep_s, awake_s = episode.asleep_duration, episode.awake_duration
+    if asleep_s is None and awake_s is None:
+        return episode.duration, None
+    if asleep_s is None:
+        asleep_s = max(episode.duration - (awake_s or 0.0), 0.0)
+    if awake_s is None:
+        awake_s = max(episode.duration - asleep_s, 0.0)
+    return asleep_s, awake_s
+
+
+def _awake_between_s(stages: Sequence[SleepStage], onset_s: float, offset_s: float) -> float:
+    """Time awake between falling asleep first and waking last (s)."""
+    spans = (
+        min(interval_end_s(stage), offset_s) - max(stage.time, onset_s)
+        for stage in stages
+        if stage.level in _AWAKE
+    )
+    return sum(span for span in spans if span > 0.0)
 
 
 def _awakenings(stages: Sequence[SleepStage]) -> float:

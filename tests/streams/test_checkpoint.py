@@ -5,17 +5,20 @@ crash. Method: generated logs, checkpoints and crashes at random places, a state
 import random
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.cohort import load_cohort
+from streams.cells import DayState
 from streams.config import PipelineConfig
 from streams.errors import StateUnknown
 from streams.events import Alert, FeatureRow, HeartRate, Output
 from streams.pipeline import PartitionPipeline
 from streams.recovery import recover
-from streams.state_log import STATE_VERSION, StateLog, StateRecord, fence_key, pack
+from streams.state_log import STATE_VERSION, StateLog, StateRecord, fence_key, pack, unpack
+from streams.subject_parts import SubjectDay
 from tests.logs import (
     HOUR_S,
     START_S,
@@ -249,6 +252,13 @@ class Sealed:
         return pipeline, {user.user_id: user.fault for user in recover(pipeline, log)}
 
 
+def _read_on(pipeline: PartitionPipeline, logs: Logs) -> list[Output]:
+    """Outputs of a restored pipeline that reads the rest of the logs."""
+    places = {topic: pipeline.safe_offset(topic) or 0 for topic in logs}
+    rest = [(topic, log[places[topic] :]) for topic, log in logs.items()]
+    return [output for topic, log in rest for output in pipeline.process(topic, log)]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -271,9 +281,7 @@ def test_a_damaged_record_quarantines_its_subject_alone(
     assert faults["u1"] is not None
     assert set(pipeline.quarantined) == {"u1"}
     writer.settle_everything(START_S + 30 * HOUR_S, CONFIG.lateness_s)
-    places = {topic: pipeline.safe_offset(topic) or 0 for topic in writer.logs}
-    rest = [(topic, log[places[topic] :]) for topic, log in writer.logs.items()]
-    outputs = [output for topic, log in rest for output in pipeline.process(topic, log)]
+    outputs = _read_on(pipeline, writer.logs)
     settled_rows = [o for o in outputs if isinstance(o, FeatureRow) and o.settled]
     assert {row.user_id for row in settled_rows} == {"u0", "u2"}
     told = [o.user_id for o in outputs if isinstance(o, Alert) and o.rule == "not_watched"]
@@ -303,7 +311,33 @@ def test_owners_that_follow_one_another_write_the_oldest_records_anew_first() ->
 def test_a_state_of_an_unknown_version_stops_with_one_clear_line() -> None:
     sealed = Sealed(_many(users=1, hours=3).logs)
     sealed.change("u0/head", lambda value: bytes([STATE_VERSION + 1]) + value[1:])
-    with pytest.raises(
-        StateUnknown, match=rf"version {STATE_VERSION + 1}.*knows version {STATE_VERSION}"
-    ):
+    with pytest.raises(StateUnknown, match=r"version 3.*knows version 2"):
         sealed.restore()
+
+
+def _as_version_1(value: bytes) -> bytes:
+    """A day as the first version of the state kept it: without segments of beats."""
+    day = msgspec.msgpack.decode(unpack(value), type=SubjectDay)
+    assert day.cells is not None
+    hours = [(hour, is_final, channels & 0b111) for hour, is_final, channels in day.cells.hours]
+    older = DayState(hours, day.cells.planes[:12])
+    day.cells = older
+    return b"\x01" + pack(msgspec.msgpack.encode(day))[1:]
+
+
+def test_the_state_of_the_version_before_is_taken_over() -> None:
+    writer = _many(users=2, hours=30)
+    sealed, older = Sealed(writer.logs), Sealed(writer.logs)
+    for user_id in ("u0", "u1"):
+        # Days are counted from the epoch, and have five figures.
+        older.change(f"{user_id}/0-19", _as_version_1)
+        older.change(f"{user_id}/head", lambda value: b"\x01" + value[1:])
+    pipeline, faults = older.restore()
+    assert faults == {"u0": None, "u1": None}
+    pipeline.checkpoints.begin(pipeline.head(), rewrite=2)
+    written = pipeline.checkpoints.take(10)
+    assert {record.value[0] for record in written if record.value} == {STATE_VERSION}
+    writer.settle_everything(START_S + 30 * HOUR_S, CONFIG.lateness_s)
+    found = settled(_read_on(pipeline, writer.logs))
+    assert found
+    assert found == settled(_read_on(sealed.restore()[0], writer.logs))

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
+from streams.cells import BEATS, HEART, SEGMENTS, STEPS
 from streams.events import HeartRate, InterBeatInterval
-from streams.grid import BEATS, HEART, STEPS, Grid
+from streams.grid import Grid
 
 MINUTE = 28_333_020
 WATCH, RING = (1, "watch"), (2, "ring")
@@ -97,6 +98,68 @@ def test_differences_of_beats_bridge_no_gap_and_count_once() -> None:
     arrays = grid.channel(MINUTE, MINUTE + 1, BEATS)
     assert arrays is not None
     assert (arrays[1][0], arrays[2][0]) == (3, 0 + 100**2 + 100**2)
+
+
+def beats(seed: int) -> list[tuple[tuple[int, str], list[InterBeatInterval]]]:
+    """Envelopes of beats, a minute each, of two sources over some of the same minutes."""
+    chance = random.Random(seed)
+    envelopes = []
+    for minute in range(MINUTE, MINUTE + 20):
+        for source in (WATCH, RING):
+            if chance.random() < 0.4:
+                times = sorted(chance.sample(range(600), 40))
+                found = [
+                    InterBeatInterval(
+                        time=minute * 60.0 + time / 10,
+                        inter_beat_interval=chance.randint(300, 1_500) / 1_000,
+                    )
+                    for time in times
+                ]
+                envelopes.append((source, found))
+    return envelopes
+
+
+def expected_segments(
+    envelopes: list[tuple[tuple[int, str], list[InterBeatInterval]]],
+) -> dict[int, tuple[int, int, int]]:
+    """Of each segment the intervals of the source that goes first there: count, sum, squares."""
+    held: dict[int, dict[tuple[int, str], list[int]]] = {}
+    for source, records in envelopes:
+        for record in records:
+            own = held.setdefault(int(record.time // 300), {}).setdefault(source, [])
+            own.append(round(record.inter_beat_interval * 1_000))
+    first = {segment: sources[min(sources)] for segment, sources in held.items()}
+    return {s: (len(own), sum(own), sum(ms * ms for ms in own)) for s, own in first.items()}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_segments_of_beats_are_of_the_first_source_in_any_order_and_count_once(seed: int) -> None:
+    envelopes = beats(seed)
+    orders = [envelopes, sorted(envelopes, key=lambda envelope: -envelope[0][0])]
+    for order in orders:
+        grid = Grid()
+        for place, (source, records) in enumerate(order):
+            for again in (source, order[place // 2][0]):
+                owner = grid.owner_of(again)
+                assert owner is not None
+                grid.add_beats(records if again == source else order[place // 2][1], owner)
+            if place % 3 == 0:
+                grid.pack(MINUTE // 60)
+        grid.finish(MINUTE // 60)
+        state = grid.to_state(MINUTE // 1_440)
+        assert state is not None
+        restored = Grid()
+        restored.add_sources(grid.sources())
+        restored.add_state(MINUTE // 1_440, state)
+        for one in (grid, restored):
+            arrays = one.channel(MINUTE - 3, MINUTE + 23, SEGMENTS)
+            assert arrays is not None
+            found = {
+                MINUTE // 5 + index: (int(count), int(total), int(squares))
+                for index, (_, count, total, squares) in enumerate(zip(*arrays, strict=True))
+                if count
+            }
+            assert found == expected_segments(envelopes)
 
 
 def test_steps_are_spread_over_their_interval_and_the_larger_figure_stays() -> None:

@@ -98,10 +98,13 @@ def test_a_night_over_the_end_of_a_month_carries_the_morning_s_date() -> None:
     assert bounds(night) == (utc("2024-01-31T11:00"), utc("2024-02-01T11:00"))
     assert night.values == {
         "sleep_duration_min": 450,
+        "time_in_bed_min": 450,
         "sleep_onset_min": -30,
         "sleep_offset_min": 420,
         "sleep_midpoint_min": 195,
         "sleep_efficiency_percent": 100,
+        "nap_count": 0,
+        "nap_min": 0,
     }
 
 

@@ -9,6 +9,8 @@ from itertools import islice
 import msgspec
 
 from bench import everything
+from bench.histories import PART as HISTORY
+from bench.histories import with_histories
 from bench.memory import batches
 from bench.recording import user_of
 from connectors.kafka import STATE_TOPIC, ensure_topics
@@ -36,13 +38,11 @@ FIRST_BEFORE = 10
 """Number of the first of further checkpoints; the one that counts at last has number 1."""
 DETECTION = "0-detection"
 """Part that holds the models of a first enrolment."""
-HISTORY = "0-history"
-"""Part that holds the history of a first enrolment."""
 SENT_AT_ONCE = 2_000
 
 
 def checkpoint_of(subjects: int, hours: int) -> list[StateRecord]:
-    """Give all records of a checkpoint, the one that seals it last."""
+    """Give all records of a checkpoint, the one that seals it last, with histories of a month."""
     pipeline = PartitionPipeline(
         0,
         PipelineConfig(partitions=1),
@@ -57,7 +57,7 @@ def checkpoint_of(subjects: int, hours: int) -> list[StateRecord]:
         raise RuntimeError("the recording was refused in part")
     checkpoints = pipeline.checkpoints
     checkpoints.begin(pipeline.head())
-    return [*checkpoints.take(subjects), checkpoints.seal()]
+    return with_histories([*checkpoints.take(subjects), checkpoints.seal()])
 
 
 def value_bytes(records: Sequence[StateRecord]) -> int:

@@ -4,7 +4,6 @@ and by a withdrawal."""
 
 import datetime as dt
 import random
-from collections.abc import Iterator
 
 import msgspec
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.histories import history_of
 from streams.config import PipelineConfig
 from streams.events import (
     FeatureRow,
@@ -90,39 +90,8 @@ def test_an_hour_not_known_is_told_apart_from_0_and_large_ones_are_cut() -> None
     assert epochs_of(epoch_bytes(epochs)).tolist() == epochs.tolist()
 
 
-def lived(chance: np.random.Generator) -> Iterator[tuple[NightDigest, DayDigest]]:
-    """Dates as people live them: nights of broken sleep, days without two hours alike."""
-    profile = np.array([5] * 7 + [600] * 15 + [150] * 2)
-    while True:
-        asleep, known = np.zeros(EPOCHS, dtype=bool), np.ones(EPOCHS, dtype=bool)
-        onset = int(chance.normal(12, 8))
-        asleep[max(onset, 0) : onset + int(chance.normal(96, 10))] = True
-        asleep[chance.integers(0, 100, 12)] = False
-        known[(gap := chance.integers(120, 270)) : gap + 12] = False
-        steps = np.where(profile > 5, chance.gamma(1.2, profile), 0.0)
-        heart = chance.normal(560.0 + profile / 4.0, 60.0)
-        screen = np.clip(np.where(profile > 5, chance.gamma(1.0, profile), 0.0), 0.0, 3_600.0)
-        times = int(chance.integers(-9_000, 9_000)), int(chance.integers(20_000, 32_000))
-        rmssd_cms = 4_000 + onset
-        night = NightDigest(
-            *times, 25_000 + onset, rmssd_cms, epoch_bytes(asleep), epoch_bytes(known)
-        )
-        day = DayDigest(
-            hour_bytes(steps),
-            hour_bytes(heart),
-            hour_bytes(screen),
-            (times[0] // 60, times[1] // 60),
-            rmssd_cms,
-            {"phq_9": 8.0},
-        )
-        yield night, day
-
-
 def test_30_dates_with_everything_in_use_take_less_than_4_kib() -> None:
-    history = History()
-    for date, digests in zip(range(20_000, 20_030), lived(np.random.default_rng(1)), strict=False):
-        for digest in digests:
-            history.add(date, digest)
+    history = history_of(1)
     assert len(history.nights()) == len(history.days()) == HISTORY_DAYS
     assert 2 * KIB < len(msgspec.msgpack.encode(history.to_state())) < 4 * KIB
 

@@ -4,7 +4,7 @@ As in two workers of a group, the pipelines of all partitions take a recording h
 processes of their own; what counts is the peak of a process's memory, less what it held before the
 first event. Lists of results that live for a moment are in it, the recording is not: an hour is
 made while it is read. So is what checkpoints keep in mind; one is taken every few hours, bit by bit
-as a worker does.
+as a worker does. Everybody begins with the history of a month.
 """
 
 import gc
@@ -19,6 +19,7 @@ import psutil  # type: ignore[import-untyped]  # it has no py.typed
 from msgspec import Struct
 
 from bench import everything
+from bench.histories import with_histories
 from bench.results import Goal, Progress, Result
 from connectors.recordings import RecordingMessage
 from detectors.cohort import load_cohort
@@ -26,6 +27,8 @@ from streams.config import PipelineConfig
 from streams.custody import SUBJECTS_AT_ONCE
 from streams.partitioning import partition_of
 from streams.pipeline import PartitionPipeline
+from streams.recovery import recover
+from streams.state_log import StateLog, StateRecord, fence_key
 
 SUBJECTS = 2_000
 PARTITIONS = 8
@@ -89,10 +92,11 @@ def feed(subjects: int, hours: int, readings: list[int]) -> int:
     config = PipelineConfig(partitions=PARTITIONS)
     place = partial(partition_of, partitions=PARTITIONS)
     cohort = load_cohort()
-    pipelines = [
-        PartitionPipeline(number, config, partition_of=place, cohort=cohort)
+    fresh = [
+        partial(PartitionPipeline, number, config, partition_of=place, cohort=cohort)
         for number in range(PARTITIONS)
     ]
+    pipelines = [pipeline() for pipeline in fresh]
     recording = everything.hours(subjects, hours, partitions=PARTITIONS, partition_of=place)
     for number, hour in enumerate(recording):
         for topic, partition, batch in batches(hour):
@@ -101,7 +105,12 @@ def feed(subjects: int, hours: int, readings: list[int]) -> int:
                 # Read while the results are held: a tick gives those of many subjects at once.
                 readings.append(resident())
             del outputs
-        if number % CHECKPOINT_EVERY == 0:
+        if number == 0:
+            # All are enrolled, and nothing else has happened.
+            pipelines = [
+                grown(pipeline, new()) for pipeline, new in zip(pipelines, fresh, strict=True)
+            ]
+        elif number % CHECKPOINT_EVERY == 0:
             for pipeline in pipelines:
                 checkpoint(pipeline)
         readings.append(resident())
@@ -110,14 +119,28 @@ def feed(subjects: int, hours: int, readings: list[int]) -> int:
     return sum(pipeline.counts["record_count"] for pipeline in pipelines)
 
 
-def checkpoint(pipeline: PartitionPipeline) -> None:
-    """Take a checkpoint as a worker does, and drop its records."""
+def grown(pipeline: PartitionPipeline, fresh: PartitionPipeline) -> PartitionPipeline:
+    """Take a pipeline over into a fresh one, every subject with the history of a month."""
+    log = StateLog()
+    for offset, record in enumerate(
+        [StateRecord(fence_key("owner"), b""), *with_histories(checkpoint(pipeline))]
+    ):
+        log.read(offset, record.key, record.value)
+    if any(restored.fault for restored in recover(fresh, log)):
+        raise RuntimeError("a subject could not be taken over")
+    return fresh
+
+
+def checkpoint(pipeline: PartitionPipeline) -> list[StateRecord]:
+    """Take a checkpoint as a worker does; give its records, the one that seals it last."""
     checkpoints = pipeline.checkpoints
     checkpoints.begin(pipeline.head())
+    records = checkpoints.take(0)
     while not checkpoints.is_complete:
-        checkpoints.take(SUBJECTS_AT_ONCE)
-    checkpoints.seal()
+        records += checkpoints.take(SUBJECTS_AT_ONCE)
+    records.append(checkpoints.seal())
     checkpoints.committed()
+    return records
 
 
 def batches(messages: Iterable[RecordingMessage]) -> Iterator[Batch]:

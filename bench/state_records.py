@@ -9,6 +9,8 @@ from itertools import islice
 import msgspec
 
 from bench import everything
+from bench.histories import PART as HISTORY
+from bench.histories import with_histories
 from bench.memory import batches
 from bench.recording import user_of
 from connectors.kafka import STATE_TOPIC, ensure_topics
@@ -40,7 +42,7 @@ SENT_AT_ONCE = 2_000
 
 
 def checkpoint_of(subjects: int, hours: int) -> list[StateRecord]:
-    """Give all records of a checkpoint, the one that seals it last."""
+    """Give all records of a checkpoint, the one that seals it last, with histories of a month."""
     pipeline = PartitionPipeline(
         0,
         PipelineConfig(partitions=1),
@@ -55,7 +57,7 @@ def checkpoint_of(subjects: int, hours: int) -> list[StateRecord]:
         raise RuntimeError("the recording was refused in part")
     checkpoints = pipeline.checkpoints
     checkpoints.begin(pipeline.head())
-    return [*checkpoints.take(subjects), checkpoints.seal()]
+    return with_histories([*checkpoints.take(subjects), checkpoints.seal()])
 
 
 def value_bytes(records: Sequence[StateRecord]) -> int:
@@ -99,7 +101,7 @@ def _changed(
 ) -> Iterator[StateRecord]:
     """Give what a checkpoint writes of a subject of whom a minute came in, and takes back."""
     values = {rest.partition("/")[0]: value for rest, value in parts}
-    for part in (HEAD, max(values.keys() - {HEAD, DETECTION})):
+    for part in (HEAD, max(values.keys() - {HEAD, DETECTION, HISTORY})):
         yield StateRecord(record_key(user_id, part, stamp), values[part])
         yield StateRecord(record_key(user_id, part, (stamp[0], stamp[1] - 1)), None)
 

@@ -12,6 +12,7 @@ from detectors.cohort import Cohort
 from streams.config import PipelineConfig
 from streams.detection import Detection, DetectionState
 from streams.events import Output
+from streams.history import History, HistoryState
 from streams.registry import Change, Registry
 from streams.subject import SubjectState
 from streams.subject_parts import SubjectDay, SubjectHead, Terms
@@ -21,12 +22,14 @@ Person = tuple[str, int]
 
 
 _DETECTION = "detection"
+_HISTORY = "history"
 _decode_detection = msgspec.msgpack.Decoder(DetectionState).decode
+_decode_history = msgspec.msgpack.Decoder(HistoryState).decode
 _decode_day = msgspec.msgpack.Decoder(SubjectDay).decode
 
 
 class PersonHead(Struct, array_like=True):
-    """State of one enrolment but for models, alerts and days; instants in s UTC.
+    """State of one enrolment but for models, alerts, history and days; instants in s UTC.
 
     ``withdrawn_s``: the tick that made a withdrawal visible which has not taken effect yet.
     """
@@ -165,6 +168,8 @@ class People:
         signs = {}
         for generation, state in states.items():
             signs[f"{generation}-{_DETECTION}"] = state.detection.changes
+            if not state.history.is_empty:
+                signs[f"{generation}-{_HISTORY}"] = state.history.sign
             for day in sorted(state.days()):
                 signs[f"{generation}-{day}"] = state.sign_of(day)
         return heads, signs, lambda part: _encode_part(states, part)
@@ -186,16 +191,17 @@ class People:
                 )
             except KeyError:
                 raise ValueError("a subject's models are missing") from None
+            kept = own.pop(_HISTORY, None)
+            history = History() if kept is None else History.from_state(_decode_history(kept))
             days = {int(day): _decode_day(content) for day, content in own.items()}
-            self._restore(user_id, head, detection, days)
+            terms = self._terms((user_id, head.generation))
+            state = SubjectState.restored(head.subject, days, detection, terms)
+            state.history = history
+            self._restore(user_id, head, state)
 
-    def _restore(
-        self, user_id: str, head: PersonHead, detection: Detection, days: dict[int, SubjectDay]
-    ) -> None:
+    def _restore(self, user_id: str, head: PersonHead, state: SubjectState) -> None:
         person = user_id, head.generation
-        self._states[person] = SubjectState.restored(
-            head.subject, days, detection, self._terms(person)
-        )
+        self._states[person] = state
         if head.next_wake_s is not None:
             self.wake(person, head.next_wake_s)
         if head.withdrawn_s is not None:
@@ -242,5 +248,8 @@ def _ended(instant: float, state: SubjectState) -> list[Output]:
 def _encode_part(states: Mapping[int, SubjectState], part: str) -> bytes:
     generation, _, name = part.partition("-")
     state = states[int(generation)]
-    kept = state.detection.to_state() if name == _DETECTION else state.day(int(name))
-    return msgspec.msgpack.encode(kept)
+    if name == _DETECTION:
+        return msgspec.msgpack.encode(state.detection.to_state())
+    if name == _HISTORY:
+        return msgspec.msgpack.encode(state.history.to_state())
+    return msgspec.msgpack.encode(state.day(int(name)))

@@ -1,15 +1,19 @@
 """Rows of one subject: the values and coverage of a window, as they are said to the world."""
 
 import zlib
+from functools import cache
 
 import msgspec
 from msgspec import Struct
 
 from streams.events import FeatureRow, MinuteRows, Subject, WindowKind
 from streams.evidence import Evidence
-from streams.features import compute
+from streams.features import compute, features_of
 from streams.features.base import Bounds, Values, Window
+from streams.features.coverage import CHANNELS
+from streams.features.digest import digest_of
 from streams.features.heart_rate import minute_values
+from streams.history import NO_PAST, DayDigest, Digest, NightDigest, Past
 from streams.localtime import date_of_index
 from streams.timeline import Timeline
 from streams.windows import due_s, settling_order
@@ -25,17 +29,20 @@ SYNC_QUANTILE = 0.9
 
 
 class Shown(Struct, frozen=True, array_like=True):
-    """A provisional row as it was last said."""
+    """A provisional row as it was last said; ``digest``: what rows of later dates read of it."""
 
     bounds: Bounds
     utc_offset: int
     values: Values
     coverage: Values
     revision: int
+    digest: Digest | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Shown)
+_RAW = -15
+"""Compressed bytes without header and check sum: they never leave the process."""
 
 
 class ShownRows:
@@ -57,7 +64,7 @@ class ShownRows:
 
     def put(self, shown: Shown) -> None:
         """Keep a row in the place of the one said before."""
-        self._packed[_key(shown.bounds)] = zlib.compress(_encode(shown), 1)
+        self._packed[_key(shown.bounds)] = _pack(shown)
 
     def pop(self, bounds: Bounds) -> Shown | None:
         """Give the row of a window and forget it."""
@@ -69,6 +76,17 @@ class ShownRows:
         shown = [_unpack(packed) for packed in self._packed.values()]
         shown.sort(key=lambda row: settling_order(row.bounds, due_s(row.bounds, lateness_s)))
         return shown
+
+    def past(self, bounds: Bounds) -> Past:
+        """Digests of the rows of a kind, of dates before a window's, the oldest first."""
+        if bounds.kind is WindowKind.HOUR:
+            return NO_PAST
+        keys = sorted(k for k in self._packed if k[0] is bounds.kind and k[1] < bounds.date)
+        found = {key[1]: _unpack(self._packed[key]).digest for key in keys}
+        return Past(
+            {date: kept for date, kept in found.items() if isinstance(kept, NightDigest)},
+            {date: kept for date, kept in found.items() if isinstance(kept, DayDigest)},
+        )
 
     def days(self) -> set[int]:
         """Days (since the epoch) that have rows: an hour's in UTC, a night's and a day's own."""
@@ -100,8 +118,21 @@ def _day(key: tuple[WindowKind, int]) -> int:
     return place // 24 if kind is WindowKind.HOUR else place
 
 
+@cache
+def _names() -> bytes:
+    """The names that rows hold, which compression need not learn anew from every row."""
+    kinds = (WindowKind.HOUR, WindowKind.NIGHT, WindowKind.DAY)
+    told = [figure.name for k in kinds for feature in features_of(k) for figure in feature.gives]
+    return b"".join(map(_encode, dict.fromkeys([*told, *CHANNELS])))
+
+
+def _pack(shown: Shown) -> bytes:
+    packer = zlib.compressobj(wbits=_RAW, zdict=_names())
+    return packer.compress(_encode(shown)) + packer.flush()
+
+
 def _unpack(packed: bytes) -> Shown:
-    return _decoder.decode(zlib.decompress(packed))
+    return _decoder.decode(zlib.decompressobj(wbits=_RAW, zdict=_names()).decompress(packed))
 
 
 class SyncGaps(Struct):
@@ -129,12 +160,15 @@ class SyncGaps(Struct):
             self.hours = [*self.hours[-SYNC_GAPS_MAX + 1 :], longest]
 
 
-def compute_shown(bounds: Bounds, evidence: Evidence, extra: Values, revision: int) -> Shown:
-    """Compute a window's row; ``extra`` values are told by the subject's history."""
-    values, coverage = compute(Window(bounds, evidence))
+def compute_shown(
+    bounds: Bounds, evidence: Evidence, *, past: Past, extra: Values, revision: int
+) -> Shown:
+    """Compute a window's row and its digest; ``extra`` values are told by the subject."""
+    window = Window(bounds, evidence, past)
+    values, coverage = compute(window)
     values.update(extra)
     offset_min = evidence.offsets.at(bounds.stop, bounds.zone)
-    return Shown(bounds, offset_min * 60, values, coverage, revision)
+    return Shown(bounds, offset_min * 60, values, coverage, revision, digest_of(window))
 
 
 def feature_row(

@@ -13,8 +13,14 @@ from msgspec import Struct
 
 from streams.errors import StateUnknown
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Version of the form of all records; the first byte of each."""
+
+OLDEST_VERSION = 1
+"""The oldest version that is read, and brought into today's form where it differs.
+
+Version 1 had no history of a subject's dates; read by this release, it begins empty.
+"""
 
 _FENCE = "~fence/"
 HEAD = "head"

@@ -8,11 +8,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Self
 
+import msgspec
+
 from streams.detection import Detection
 from streams.events import Envelope, FeatureRow, Operation, Output, Subject, WindowKind
 from streams.evidence import Added, Evidence
 from streams.features.base import Bounds, Values, Window
 from streams.features.sleep import sleeps
+from streams.history import History, Past
 from streams.listed import Source
 from streams.registry import Enrolment
 from streams.rows import (
@@ -51,6 +54,7 @@ class SubjectState:
         "current",
         "detection",
         "evidence",
+        "history",
         "late_count",
         "user_id",
     )
@@ -74,6 +78,7 @@ class SubjectState:
         self._enrolled_s = enrolled_s
         self._windows = Windows(self.evidence, enrolled_s)
         self._gaps = SyncGaps()
+        self.history = History()
         self._shown = ShownRows()
         self._early: set[int] = set()
         self._shown_until_s = -math.inf
@@ -82,7 +87,7 @@ class SubjectState:
         self._has_new_sleep = False
 
     def head(self) -> SubjectHead:
-        """All of the state but models, alerts and what is kept by day."""
+        """All of the state but models, alerts, history and what is kept by day."""
         return SubjectHead(
             self._enrolled_s,
             self.current,
@@ -202,7 +207,9 @@ class SubjectState:
             shown = self._shown.pop(bounds)
             if bounds.kind is WindowKind.HOUR or self._windows.has_row(bounds):
                 revision = shown.revision + 1 if shown is not None else 0
-                shown = compute_shown(bounds, self.evidence, self._extra(bounds), revision)
+                shown = self._computed(bounds, revision, self.history.past(bounds.kind))
+                if shown.digest is not None:
+                    self.history.add(bounds.date, shown.digest)
                 row = feature_row(shown, self.user_id, subject, settled=True, epoch=self._epoch)
                 outputs += self._settle_minutes(row, bounds, due_instant)
                 outputs.append(row)
@@ -271,6 +278,10 @@ class SubjectState:
         enrolment = self._registered(due)
         return self.current if enrolment is None else enrolment.subject
 
+    def _computed(self, bounds: Bounds, revision: int, past: Past) -> Shown:
+        extra = self._extra(bounds)
+        return compute_shown(bounds, self.evidence, past=past, extra=extra, revision=revision)
+
     def _extra(self, bounds: Bounds) -> Values:
         if bounds.kind is WindowKind.NIGHT:
             return {}
@@ -295,11 +306,14 @@ class SubjectState:
                 self._shown_until_s = max(self._shown_until_s, bounds.stop * 60.0)
             old = self._shown.get(bounds)
             revision = old.revision + 1 if old is not None else 0
-            new = compute_shown(bounds, self.evidence, self._extra(bounds), revision)
+            past = self.history.past(bounds.kind, self._shown.past(bounds))
+            new = self._computed(bounds, revision, past)
             row = feature_row(new, self.user_id, self.current, epoch=self._epoch)
             if bounds.kind is WindowKind.HOUR:
                 outputs += self._show_minutes(row, bounds, is_new=old is None)
             if old is not None and _is_same(old, new):
+                if old.digest != new.digest:
+                    self._shown.put(msgspec.structs.replace(old, digest=new.digest))
                 continue
             is_revised |= old is not None
             self._shown.put(new)

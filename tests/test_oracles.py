@@ -39,7 +39,7 @@ DAILY = {
 }
 
 
-def _settled_features(
+def settled_features(
     data: DataSet, folder: Path, *, ticks_every_s: float = HOUR_S
 ) -> Iterator[dict[str, Any]]:
     """Settled rows of a data set that is imported and replayed, as in the canonical export."""
@@ -80,7 +80,7 @@ def mmash_rows(
     rows: dict[str, list[dict[str, Any]]] = {}
     data = mmash.load(shared_data / "mmash")
     folder = tmp_path_factory.mktemp("mmash")
-    for row in _settled_features(data, folder, ticks_every_s=6 * HOUR_S):
+    for row in settled_features(data, folder, ticks_every_s=6 * HOUR_S):
         rows.setdefault(row["window"], []).append(row)
     return rows
 
@@ -151,7 +151,7 @@ def test_days_and_nights_are_those_of_the_lifesnaps_file(shared_data: Path, tmp_
     days = lifesnaps_oracle.people_and_dates(folder)
     found: lifesnaps_oracle.Figures = {}
     dates = set()
-    for row in _settled_features(lifesnaps.load(folder), tmp_path, ticks_every_s=24 * HOUR_S):
+    for row in settled_features(lifesnaps.load(folder), tmp_path, ticks_every_s=24 * HOUR_S):
         if row["window"] == "day":
             dates.add((row["userId"], row["localDate"]))
         for feature in lifesnaps_oracle.FEATURES.get(row["window"], ()):
@@ -173,7 +173,7 @@ def test_unlocks_and_screen_minutes_are_those_of_the_aware_file(
         row["localDate"]: aware_oracle.PhoneDay(
             row["values"]["unlock_count"], row["values"]["screen_min"]
         )
-        for row in _settled_features(aware.load(folder / aware_oracle.FILE), tmp_path)
+        for row in settled_features(aware.load(folder / aware_oracle.FILE), tmp_path)
         if row["window"] == "day" and "screen_min" in row["values"]
     }
     used = {date: day for date, day in expected.items() if day.screen_min or day.unlocks}

@@ -11,7 +11,7 @@ from connectors.importers import aware, lifesnaps, mmash
 from connectors.importers.dataset import DataSet
 from streams.config import HOUR_S
 from tests.oracles import activity, calls, screen
-from tests.test_oracles import _settled_features
+from tests.test_oracles import settled_features
 
 REPORTED = ("active_reported_min", "sedentary_reported_min")
 
@@ -21,7 +21,7 @@ def days_of(
 ) -> dict[tuple[str, str], dict[str, float]]:
     """(person, local date) -> those of the features that its settled row has, if any."""
     days = {}
-    for row in _settled_features(data, folder, ticks_every_s=ticks_every_s):
+    for row in settled_features(data, folder, ticks_every_s=ticks_every_s):
         values = {name: row["values"][name] for name in features if name in row["values"]}
         if row["window"] == "day" and values:
             days[row["userId"], row["localDate"]] = values

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streams.cells import BEATS, HEART, STEPS
 from streams.events import Record, WindowKind
 from streams.evidence import Evidence
+from streams.history import NO_PAST, Past
 from streams.localtime import date_of_index
 from streams.timeline import bit_array
 
@@ -60,9 +61,12 @@ class BeatMinutes(Struct, frozen=True):
 
 
 class Window:
-    """The evidence of one subject between ``start`` and ``stop`` (minutes since the epoch)."""
+    """The evidence of one subject between ``start`` and ``stop`` (minutes since the epoch).
 
-    def __init__(self, bounds: Bounds, evidence: Evidence) -> None:
+    ``past``: what is kept of the dates before the window's, of its own kind.
+    """
+
+    def __init__(self, bounds: Bounds, evidence: Evidence, past: Past = NO_PAST) -> None:
         self.bounds = bounds
         self.start = bounds.start
         self.stop = bounds.stop
@@ -70,6 +74,7 @@ class Window:
         self.stop_s = bounds.stop * 60.0
         self.length = bounds.stop - bounds.start
         self.evidence = evidence
+        self.past = past
         self.found: dict[str, Any] = {}
 
     @cached_property
@@ -183,11 +188,14 @@ UNITS = {
     "h": "hours",
     "index": "number on a scale of its own",
     "min": "minutes; of a clock time, from the midnight that begins the row's date",
+    "min_per_h": "minutes per hour",
     "ms": "milliseconds",
     "nats": "nats, the natural unit of entropy",
     "percent": "percent",
     "ratio": "number without a unit",
     "score": "points of an instrument",
+    "score_per_week": "points of an instrument per week",
+    "steps_per_h": "steps per hour",
     "steps_per_min": "steps per minute",
 }
 """With what names of values end, and what it stands for."""

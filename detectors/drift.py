@@ -5,7 +5,7 @@ with the newer part of the last weeks.
 """
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
 from river.drift import ADWIN, PageHinkley
@@ -17,10 +17,10 @@ from detectors.moments import Moments
 WARM_UP = 14
 """Values of a feature from which its scale is taken, and before which nothing is signalled."""
 
-TOLERANCE = 0.25
+TOLERANCE = 0.5
 """Deviation from the mean, in standard deviations, that is not added up."""
 
-THRESHOLD = 10.0
+THRESHOLD = 12.0
 """Sum of deviations, in standard deviations, at which Page-Hinkley signals."""
 
 CLIP = 4.0
@@ -204,9 +204,9 @@ class Drift:
 
     Values, in practice standardised residuals, are divided by a scale taken once from the first
     14 (their standard deviation, with a deviation of 1 believed as 14 values more).
-    Page-Hinkley: with ``d = value - running mean``, ``up = max(0, up + d - 0.25)`` and
-    ``down = max(0, down - d - 0.25)``; ``score = max(up, down) / 10`` with today's value in it, and
-    1 from a sum of 10 on, after which the test begins anew. The score is also 1 when ADWIN found
+    Page-Hinkley: with ``d = value - running mean``, ``up = max(0, up + d - 0.5)`` and
+    ``down = max(0, down - d - 0.5)``; ``score = max(up, down) / 12`` with today's value in it, and
+    1 from a sum of 12 on, after which the test begins anew. The score is also 1 when ADWIN found
     the newer part of its window of 42 to 84 values unlike the older one at the last learned value.
     The highest score of the features counts; 0 before 14 values of a feature. Missing values are
     passed over. A change of one standard deviation is signalled after about two weeks.
@@ -256,6 +256,11 @@ class Drift:
                     continue
                 follower = self._followers[name] = _Follower()
             follower.learn(value, stamp)
+
+    def forget(self, features: Iterable[str]) -> None:
+        """Begin anew with features that are no longer what they were, such as of another device."""
+        for feature in features:
+            self._followers.pop(feature, None)
 
     def since(self, feature: str) -> int | None:
         """When the change of a feature is thought to have begun, None without one.

@@ -11,12 +11,14 @@ from typing import Self
 from detectors.base import DAY, HOUR, State
 from detectors.baseline import Baseline, Usual
 from detectors.cohort import Cohort
-from detectors.config import DetectionConfig
+from detectors.config import Concern, DetectionConfig
+from detectors.drift import Drift
 from detectors.features import FeatureSpec, spec_of
 from detectors.level_shift import LevelShift
 from detectors.normal import tail_of
 from detectors.opinions import Opinions
-from detectors.shifts import Part, Shift
+from detectors.patterns import Domain
+from detectors.shifts import Part, Role, Shift
 from detectors.terms import SCORED_WINDOWS, key_of, of_channels, spec_of_key, terms_of
 from streams.events import (
     Anomaly,
@@ -36,6 +38,9 @@ DATED_WINDOWS = frozenset({WindowKind.NIGHT, WindowKind.DAY})
 FLOOR_Z = 1.0
 """Lowest threshold of a shift (standard deviations), however large the budget."""
 
+DRIFT_CLIP = 3.0
+"""Deviations count for drift up to here (in standard deviations)."""
+
 OPINION_THRESHOLD = 0.5
 """From here on a further detector counts as alarmed: the published rules score 0.5 there."""
 
@@ -45,12 +50,22 @@ class Scores(list[Anomaly]):
 
     ``reasons``: by feature of the row, its value beside what is usual. ``shift`` and ``evidence``:
     the most telling shift of the last days, None while nothing has warmed up, and its parts as
-    reasons, the largest first. ``is_shifted``: whether it is beyond the threshold. ``absent``:
+    reasons, the largest first. ``is_shifted``: whether it is beyond the threshold. ``drifted``: by
+    feature of the row that has been moving away for a while, to a side of concern, the number of
+    the day on which that began. ``absent``:
     features that this person has a baseline of and the row lacks. ``relearned``: features whose
     baseline was started anew and is still young.
     """
 
-    __slots__ = ("absent", "evidence", "is_shifted", "reasons", "relearned", "shift")
+    __slots__ = (
+        "absent",
+        "drifted",
+        "evidence",
+        "is_shifted",
+        "reasons",
+        "relearned",
+        "shift",
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,6 +73,7 @@ class Scores(list[Anomaly]):
         self.shift: Shift | None = None
         self.evidence: list[Reason] = []
         self.is_shifted = False
+        self.drifted: dict[str, int] = {}
         self.absent: tuple[str, ...] = ()
         self.relearned: tuple[str, ...] = ()
 
@@ -69,13 +85,14 @@ class Scores(list[Anomaly]):
 class SubjectModels:
     """What is usual for one subject, per kind of window, and what the last days told."""
 
-    __slots__ = ("_baselines", "_opinions", "_shift", "_terms", "_warm_up_days")
+    __slots__ = ("_baselines", "_drift", "_opinions", "_shift", "_terms", "_warm_up_days")
 
     def __init__(self, config: DetectionConfig, cohort: Cohort) -> None:
         self._terms = terms = terms_of(config, cohort)
         self._warm_up_days = config.warm_up_days
         self._baselines = {window: Baseline(terms.forms[window]) for window in SCORED_WINDOWS}
         self._shift = LevelShift(terms.term_of, config.warm_up_days, config.persistence_days)
+        self._drift = Drift()
         self._opinions = Opinions(config.detectors)
 
     def score(self, row: FeatureRow, offset: float = 0.0) -> Scores:
@@ -123,6 +140,8 @@ class SubjectModels:
         x = {**row.values, DAY: float(row.local_date.toordinal())}
         if row.window is WindowKind.HOUR:
             x[HOUR] = _local_hour(row)
+        if row.window in DATED_WINDOWS:
+            self._drift.learn_one({**self._deviations(row), DAY: x[DAY]})
         baseline.learn_one(x)
         if row.window in DATED_WINDOWS:
             dated = self._terms.dated(row)
@@ -154,7 +173,9 @@ class SubjectModels:
             if channels is not None:
                 features = of_channels(window, features, channels)
             baseline.relearn(features)
-            self._shift.relearn(frozenset(key_of(window, feature) for feature in features))
+            keys = frozenset(key_of(window, feature) for feature in features)
+            self._shift.relearn(keys)
+            self._drift.forget(keys)
 
     def to_state(self) -> State:
         """Explicit numbers: baselines by window kind, shift, and further detectors by name."""
@@ -162,6 +183,7 @@ class SubjectModels:
             "version": STATE_VERSION,
             "windows": {window.value: one.to_state() for window, one in self._baselines.items()},
             "shift": self._shift.to_state(),
+            "drift": self._drift.to_state(),
             "opinions": self._opinions.to_state(),
         }
 
@@ -185,6 +207,7 @@ class SubjectModels:
             models._shift = LevelShift.from_state(
                 state["shift"], terms.term_of, config.warm_up_days, config.persistence_days
             )
+            models._drift = Drift.from_state(state["drift"])
             models._opinions = Opinions.from_state(state["opinions"], config.detectors)
         return models
 
@@ -204,11 +227,40 @@ class SubjectModels:
         about = {"detector": LevelShift.name, "version": self._version(LevelShift.version)}
         threshold = 1.0 - tail_of(threshold_z)
         scores.append(_anomaly(row, score=score, threshold=threshold, state=state, **about))
+        self._score_drift(row, scores)
         for model, score in self._opinions.scores(row.window, x):
             about = {"detector": model.name, "version": model.version}
             state = _state(is_anomalous=score >= OPINION_THRESHOLD)
             found = _anomaly(row, score=score, threshold=OPINION_THRESHOLD, state=state, **about)
             scores.append(found)
+
+    def _score_drift(self, row: FeatureRow, scores: Scores) -> None:
+        """Say of features that tell of the person's state whether they have been moving away."""
+        deviations = self._deviations(row)
+        found = self._drift.scores(deviations)
+        for key, score in found.items():
+            term = self._terms.term_of(key)
+            if score >= 1.0 and term is not None and _is_of_concern(term.role, deviations[key]):
+                since = self._drift.since(key)
+                today = row.local_date.toordinal()
+                scores.drifted[spec_of_key(key).feature] = today if since is None else since
+        if found:
+            about = {"detector": Drift.name, "version": self._version(Drift.version)}
+            state = _state(is_anomalous=bool(scores.drifted))
+            score = max(found.values())
+            scores.append(_anomaly(row, score=score, threshold=1.0, state=state, **about))
+
+    def _deviations(self, row: FeatureRow) -> dict[str, float]:
+        """Deviations from usual (standard deviations, clipped) of features that may drift."""
+        x = self._terms.dated(row)
+        values = {spec_of_key(key).feature: value for key, value in x.items() if key != DAY}
+        found = {}
+        for feature, usual in self._baselines[row.window].look(values):
+            key = key_of(row.window, feature)
+            may_drift = spec_of_key(key).domain is not Domain.OTHER
+            if may_drift and usual.days >= self._warm_up_days:
+                found[key] = max(-DRIFT_CLIP, min(DRIFT_CLIP, usual.z))
+        return found
 
     def _version(self, of_detector: str) -> str:
         return f"{of_detector}/{self._terms.cohort_version}"
@@ -260,6 +312,10 @@ class SubjectModels:
             usual_high=usual.high,
             version=self._version(Baseline.version),
         )
+
+
+def _is_of_concern(role: Role, deviation: float) -> bool:
+    return role.concern is not (Concern.DOWN if deviation > 0.0 else Concern.UP)
 
 
 def threshold_of(threshold_z: float, offset: float) -> float:

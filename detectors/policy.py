@@ -13,6 +13,7 @@ from msgspec import Struct
 from detectors import wording
 from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
+from detectors.drift import Drift
 from detectors.episodes import (
     OURSELVES,
     Episode,
@@ -44,6 +45,12 @@ __all__ = ["Policy", "PolicyState", "RowContext", "withdrawn"]
 
 CHANGE_FROM_USUAL = "change_from_usual"
 """Rule of the CLINICAL alerts."""
+
+SLOW_CHANGE = "slow_change"
+"""Rule of the CLINICAL alerts on what has been moving away for weeks."""
+
+SLOW_REFRACTORY_DAYS = 28
+"""Days within which a slow change is told once."""
 
 FAR_Z = 5.0
 """Two features this far from usual (standard deviations) in one row are URGENT at once."""
@@ -120,6 +127,7 @@ class Policy:
             alerts += self._judge_hour(state, row, anomalies, context)
         elif anomalies:
             alerts += self._judge_day(state, row, anomalies, context)
+            alerts += self._judge_slow(state, row, anomalies, context)
         return alerts
 
     def check_in(self, record: MoodCheckIn, subject: Subject, clock: float) -> list[Alert]:
@@ -176,6 +184,24 @@ class Policy:
         finding = self._finding(row, scores, context, said)
         return self._tell(state, key, row, finding=finding, context=context)
 
+    def _judge_slow(
+        self, state: PolicyState, row: FeatureRow, scores: Scores, context: RowContext
+    ) -> list[Alert]:
+        """Nights and days: what has been moving away for a while, told once in four weeks."""
+        if not scores.drifted:
+            return []
+        key = "slow|day"
+        episode = state.episodes.get(key)
+        if episode is not None:
+            if (row.local_date - episode.local_date).days < SLOW_REFRACTORY_DAYS:
+                return []
+            episode.is_open = False
+        reasons = [scores.reasons[feature] for feature in sorted(scores.drifted)]
+        since = dt.date.fromordinal(min(scores.drifted.values()))
+        said = _Said(reasons, Severity.WATCH, wording.slow(reasons, since))
+        finding = self._finding(row, scores, context, said, rule=SLOW_CHANGE)
+        return self._tell(state, key, row, finding=finding, context=context)
+
     def _settle_down(self, state: PolicyState, episode: Episode | None, row: FeatureRow) -> None:
         """End an episode, or let the person's threshold sink a little on a day without one.
 
@@ -202,17 +228,21 @@ class Policy:
         episode = state.episodes.get(key)
         if episode is not None and episode.is_open:
             return _carry_on(episode, row, finding, context)
-        if finding.severity is Severity.WATCH and self._is_held_back(episode, row, context):
+        if finding.severity is Severity.WATCH and self._is_held_back(
+            episode, row, finding.rule, context
+        ):
             return []
         state.episodes[key] = episode = episode_of(row, finding)
         return [alert_of(row, episode, finding, context)]
 
-    def _is_held_back(self, episode: Episode | None, row: FeatureRow, context: RowContext) -> bool:
+    def _is_held_back(
+        self, episode: Episode | None, row: FeatureRow, rule: str, context: RowContext
+    ) -> bool:
         """Whether a new WATCH stays silent; it rings later if it is still there then."""
         is_refractory = (
             episode is not None and row.end - episode.last_end < self._config.refractory_h * 3_600.0
         )
-        return context.muted or CHANGE_FROM_USUAL in context.snoozed_rules or is_refractory
+        return context.muted or rule in context.snoozed_rules or is_refractory
 
     def _finding(
         self,
@@ -220,14 +250,21 @@ class Policy:
         scores: Scores,
         context: RowContext,
         said: _Said,
+        *,
+        rule: str = CHANGE_FROM_USUAL,
     ) -> Finding:
         anomalous = [one for one in scores if one.state is AnomalyState.ANOMALOUS]
         # What decides goes first: the whole of the days before a feature on its own.
-        decisive = [one for one in scores if one.detector == LevelShift.name and scores.is_shifted]
+        name = Drift.name if rule == SLOW_CHANGE else LevelShift.name
+        decisive = [
+            one
+            for one in scores
+            if one.detector == name and (scores.is_shifted or rule == SLOW_CHANGE)
+        ]
         first = max(decisive or anomalous, key=lambda one: one.score)
         return Finding(
             kind=AlertKind.CLINICAL,
-            rule=CHANGE_FROM_USUAL,
+            rule=rule,
             severity=said.severity,
             score=first.score,
             threshold=first.threshold,

@@ -17,9 +17,6 @@ from detectors.patterns import DOMAINS_MIN, PATTERNS, Domain, Pattern
 SPAN_DAYS = 5
 """Days within which a shift is looked for; what comes slower is a matter of `drift`."""
 
-SINGLE_MARGIN = 0.3
-"""By how much further (in standard deviations) a feature on its own has to be than a pattern."""
-
 SHARE_MIN = 0.1
 """Parts of a pattern below this share of the score are not told."""
 
@@ -81,17 +78,16 @@ class _Statistic(Struct, frozen=True):
     pattern: str | None
     weights: dict[str, float]
     domains: dict[str, Domain]
-    margin: float
 
     def strength(self, strengths: Mapping[str, float], lasting: Set[str]) -> float:
-        """In standard deviations, less the margin; minus infinity where nothing has lasted."""
+        """In standard deviations; minus infinity where nothing has lasted."""
         if lasting.isdisjoint(self.weights):
             return -math.inf
         told = [feature for feature in self.weights if feature in strengths]
         of_domain = self._counts(told)
         if self.pattern is not None and len(of_domain) < DOMAINS_MIN:
             return -math.inf
-        return sum(self._shares(strengths, of_domain)) / math.sqrt(len(of_domain)) - self.margin
+        return sum(self._shares(strengths, of_domain)) / math.sqrt(len(of_domain))
 
     def parts(self, strengths: Mapping[str, float]) -> list[tuple[str, float]]:
         """Features that speak for it, and their share of its strength, the largest first."""
@@ -178,9 +174,9 @@ def _singles(roles: Mapping[str, Role]) -> Iterator[_Statistic]:
     for feature, role in roles.items():
         domains = {feature: role.domain}
         if role.concern in {Concern.UP, Concern.BOTH}:
-            yield _Statistic(None, {feature: 1.0}, domains, SINGLE_MARGIN)
+            yield _Statistic(None, {feature: 1.0}, domains)
         if role.concern in {Concern.DOWN, Concern.BOTH}:
-            yield _Statistic(None, {feature: -1.0}, domains, SINGLE_MARGIN)
+            yield _Statistic(None, {feature: -1.0}, domains)
 
 
 def _patterns(roles: Mapping[str, Role]) -> Iterator[_Statistic]:
@@ -192,7 +188,7 @@ def _patterns(roles: Mapping[str, Role]) -> Iterator[_Statistic]:
         }
         domains = {feature: roles[feature].domain for feature in weights}
         if len(set(domains.values())) >= DOMAINS_MIN:
-            yield _Statistic(pattern.name, weights, domains, 0.0)
+            yield _Statistic(pattern.name, weights, domains)
 
 
 def _may_go(role: Role, pattern: Pattern) -> bool:

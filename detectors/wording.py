@@ -70,6 +70,12 @@ def shift(reasons: Sequence[Reason], since: dt.date) -> str:
     return _sentence(f"since {date(since)}: {'; '.join(parts)}")
 
 
+def slow(reasons: Sequence[Reason], since: dt.date) -> str:
+    """What has been moving away from usual a little every day."""
+    parts = [_reason(reason.window or WindowKind.DAY, reason) for reason in reasons[:REASONS_TOLD]]
+    return _sentence(f"slow change since about {date(since)}: {'; '.join(parts)}")
+
+
 def limit(rule: LimitRule, value: float) -> str:
     """Which limit of the site a value passed."""
     spec = spec_of(rule.window, rule.feature) or _spec_of_name(rule.feature)

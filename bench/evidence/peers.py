@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from msgspec import Struct
@@ -52,10 +53,8 @@ def peers() -> list[Peer]:
     sides = {HEART_RATE: Concern.UP, VARIABILITY: Concern.DOWN}
     sides |= {SLEEP: Concern.DOWN, STEPS: Concern.DOWN}
     for key in SIGNALS:
-        found.append(
-            Peer(f"mean + k sd, {key[1]}", key, lambda key=key: MeanSd(key[1], sides[key]))
-        )
-        found.append(Peer(f"own baseline, {key[1]}", key, lambda key=key: _baseline(key)))
+        found.append(Peer(f"mean + k sd, {key[1]}", key, partial(MeanSd, key[1], sides[key])))
+        found.append(Peer(f"own baseline, {key[1]}", key, partial(_baseline, key)))
     return found
 
 

@@ -1,11 +1,13 @@
 """Cross-fitted trial: everybody is judged by thresholds that were fitted without them."""
 
-from collections.abc import Callable, Mapping, Sequence
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 
 from bench.evidence.changes import SLACK_DAYS, Change, Key, Place, places
+from bench.evidence.figures import SEED, Interval, rate_of, share_of
 from bench.evidence.peers import Peer, finds, opened, scores, threshold_at
 from bench.evidence.system import Course, System
 from detectors.cohort import Cohort, load_cohort
@@ -15,25 +17,10 @@ from detectors.fitting import Fit, fit_cohort
 from streams.events import FeatureRow
 
 FOLDS = 5
-DRAWS = 2_000
-SEED = 20_261_125
 PLACES_A_PERSON = 4
-LEVEL = (2.5, 97.5)
 BUSIEST = 0.1
 
 People = Mapping[str, Sequence[FeatureRow]]
-
-
-class Interval(Struct, frozen=True):
-    """A figure with its 95 % interval over people."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """As it stands in a table."""
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 class Found(Struct, frozen=True):
@@ -45,29 +32,48 @@ class Found(Struct, frozen=True):
     @property
     def sensitivity(self) -> Interval:
         """Share of changes in which an alert opened."""
-        return _interval(self.hits)
+        return share_of(self.hits)
 
     @property
     def chance(self) -> float:
         """Share of the same windows of the untouched data in which one opened."""
-        return _interval(self.by_chance).value
+        return share_of(self.by_chance).value
 
     def above(self, other: "Found") -> Interval:
         """Difference of the sensitivities, of the same changes in the same people."""
-        return _interval(
+        return share_of(
             {
                 user: [int(a) - int(b) for a, b in zip(own, other.hits[user], strict=True)]
                 for user, own in self.hits.items()
             }
         )
 
+    def of(self, users: Collection[str]) -> "Found":
+        """The same of some people alone."""
+        return Found(
+            {user: own for user, own in self.hits.items() if user in users},
+            {user: own for user, own in self.by_chance.items() if user in users},
+        )
+
 
 class Trial(Struct, frozen=True):
-    """A detector's rate (alerts per watched person-month), busiest share, and what it found."""
+    """By person, when alerts opened and how many days were watched; and what was found."""
 
-    rate: Interval
-    busiest: float
+    opened: dict[str, list[dt.date]]
+    watched: dict[str, int]
     found: dict[str, Found]
+
+    @property
+    def rate(self) -> Interval:
+        """Alerts per watched person-month."""
+        return rate_of({user: len(own) for user, own in self.opened.items()}, self.watched)
+
+    @property
+    def busiest(self) -> float:
+        """Share of the alerts that the busiest tenth of people take."""
+        ordered = sorted(map(len, self.opened.values()), reverse=True)
+        most = max(1, round(BUSIEST * len(ordered)))
+        return sum(ordered[:most]) / max(sum(ordered), 1)
 
 
 def folds(people: People) -> list[list[str]]:
@@ -119,9 +125,9 @@ def try_system(
             found[change.name].hits.setdefault(user, []).append(hit)
             chance = _within(courses[user].opened, place, change)
             found[change.name].by_chance.setdefault(user, []).append(chance)
-    counts = {user: len(course.opened) for user, course in courses.items()}
-    days = {user: len(course.watched) for user, course in courses.items()}
-    return Trial(_rate(counts, days), _busiest(counts), found)
+    opened_on = {user: course.opened for user, course in courses.items()}
+    watched = {user: len(course.watched) for user, course in courses.items()}
+    return Trial(opened_on, watched, found)
 
 
 def try_peer(people: People, peer: Peer, rate: float, changes: Sequence[Change]) -> Trial:
@@ -137,40 +143,9 @@ def try_peer(people: People, peer: Peer, rate: float, changes: Sequence[Change])
             hit = finds(people[user], peer, threshold, change=change, first=place.first)
             of_change.hits.setdefault(user, []).append(hit)
             of_change.by_chance.setdefault(user, []).append(_within(dates[user], place, change))
-    counts = {user: len(own) for user, own in dates.items()}
-    days = {user: len(own) for user, own in series.items()}
-    return Trial(_rate(counts, days), _busiest(counts), found)
+    return Trial(dates, {user: len(own) for user, own in series.items()}, found)
 
 
-def _within(dates: Sequence[object], place: Place, change: Change) -> bool:
-    offsets = [(date - place.first).days for date in dates]  # type: ignore[operator]  # dates
+def _within(dates: Sequence[dt.date], place: Place, change: Change) -> bool:
+    offsets = [(date - place.first).days for date in dates]
     return any(0 <= offset < change.days + SLACK_DAYS for offset in offsets)
-
-
-def _rate(counts: Mapping[str, int], days: Mapping[str, int]) -> Interval:
-    """Alerts per 30 watched days."""
-    users = [user for user in sorted(days) if days[user]]
-    told = np.array([counts[user] for user in users], dtype=float)
-    of = np.array([days[user] for user in users], dtype=float)
-    return _resampled(len(users), lambda drawn: 30.0 * told[drawn].sum() / of[drawn].sum())
-
-
-def _busiest(counts: Mapping[str, int]) -> float:
-    """Share of the alerts that the busiest tenth of people take."""
-    ordered = sorted(counts.values(), reverse=True)
-    return sum(ordered[: max(1, round(BUSIEST * len(ordered)))]) / max(sum(ordered), 1)
-
-
-def _interval(by_person: Mapping[str, Sequence[float]]) -> Interval:
-    """Mean over all of everybody's figures, with its interval over people."""
-    users = sorted(by_person)
-    sums = np.array([sum(by_person[user]) for user in users], dtype=float)
-    sizes = np.array([len(by_person[user]) for user in users], dtype=float)
-    return _resampled(len(users), lambda drawn: sums[drawn].sum() / sizes[drawn].sum())
-
-
-def _resampled(count: int, figure: Callable[[np.ndarray], float]) -> Interval:
-    chance = np.random.default_rng(SEED)
-    draws = [figure(chance.integers(0, count, count)) for _ in range(DRAWS)]
-    low, high = np.percentile(draws, LEVEL)
-    return Interval(float(figure(np.arange(count))), float(low), float(high))

@@ -51,12 +51,15 @@ def steps_of_hour(window: Window) -> Values:
     ),
 )
 def steps_of_day(window: Window) -> Values:
-    """``step_count`` of the day's minutes; below 60 % of them the vendor's figure, else absent."""
+    """``step_count`` of the day's minutes; below 60 % of them the vendor's figure, else absent.
+
+    A vendor's daily figure of 0 is absent, too: it says that the watch was not worn.
+    """
     counted = _step_count(window, DAY_COVERAGE_MIN)
     if counted:
         return counted
     summary = window.dated("activity_summary/1")
-    if not isinstance(summary, ActivitySummary) or summary.steps is None:
+    if not isinstance(summary, ActivitySummary) or not summary.steps:
         return {}
     return {"step_count": float(summary.steps)}
 

@@ -40,7 +40,7 @@ def daily_figures(folder: Path) -> Figures:
         values = {
             ("day", "heart_rate_resting_bpm"): _number(row["resting_hr"]),
             ("day", "rmssd_ms"): _number(row["rmssd"]) or None,
-            ("day", "step_count"): _number(row["steps"]),
+            ("day", "step_count"): _number(row["steps"]) or None,
             ("night", "sleep_duration_min"): _number(row["minutesAsleep"]) or None,
         }
         asleep, in_bed_ms = _number(row["minutesAsleep"]), _number(row["sleep_duration"])

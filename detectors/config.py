@@ -1,7 +1,7 @@
 """What a site decides about detection: limits, silence, persistence, budget and wording."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -56,6 +56,11 @@ DEFAULT_CHECK_IN_LIMITS = (
     CheckInLimit(name="phq9_item9", instrument="PHQ-9", item="9", at_least=1.0),
 )
 
+Compared = Literal[
+    "half_space_trees", "mahalanobis", "mean_sd", "night_signal", "resting_heart_rate_difference"
+]
+"""Detectors whose scores can be kept beside, for comparison."""
+
 Hours = Annotated[float, Meta(ge=0.0)]
 
 
@@ -75,7 +80,7 @@ class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     budget_per_month: Annotated[float, Meta(gt=0.0, le=30.0)] = 1.0
     warm_up_days: Annotated[int, Meta(ge=1)] = 14
-    detectors: tuple[str, ...] = ()
+    detectors: tuple[Compared, ...] = ()
     threshold: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
     persistence_days: Annotated[int, Meta(ge=1, le=5)] = 2
     persistence_hours: tuple[int, int] = (5, 6)

@@ -6,6 +6,7 @@ learned, so that nothing is ever un-learned.
 
 import copy
 import datetime as dt
+from collections.abc import Mapping
 from typing import Self
 
 from detectors.base import DAY, HOUR, State
@@ -16,7 +17,7 @@ from detectors.drift import Drift
 from detectors.features import FeatureSpec, spec_of
 from detectors.level_shift import LevelShift
 from detectors.normal import tail_of
-from detectors.opinions import Opinions
+from detectors.opinions import Opinions, Told
 from detectors.patterns import Domain
 from detectors.shifts import Part, Role, Shift
 from detectors.terms import SCORED_WINDOWS, key_of, of_channels, spec_of_key, terms_of
@@ -38,8 +39,8 @@ DATED_WINDOWS = frozenset({WindowKind.NIGHT, WindowKind.DAY})
 FLOOR_Z = 1.0
 """Lowest threshold of a shift (standard deviations), however large the budget."""
 
-DRIFT_CLIP = 3.0
-"""Deviations count for drift up to here (in standard deviations)."""
+DEVIATION_CLIP = 3.0
+"""Deviations count for drift and further detectors up to here (in standard deviations)."""
 
 OPINION_THRESHOLD = 0.5
 """From here on a further detector counts as alarmed: the published rules score 0.5 there."""
@@ -141,12 +142,11 @@ class SubjectModels:
         if row.window is WindowKind.HOUR:
             x[HOUR] = _local_hour(row)
         if row.window in DATED_WINDOWS:
-            self._drift.learn_one({**self._deviations(row), DAY: x[DAY]})
+            told = self._told(row)
+            self._drift.learn_one(_drifting(told))
+            self._shift.learn_one(told.values)
+            self._opinions.learn(row.window, told)
         baseline.learn_one(x)
-        if row.window in DATED_WINDOWS:
-            dated = self._terms.dated(row)
-            self._shift.learn_one(dated)
-            self._opinions.learn(row.window, dated)
 
     def ahead(self) -> "SubjectModels":
         """A twin that can observe unsettled rows in their order; this one stays as it is."""
@@ -158,9 +158,9 @@ class SubjectModels:
     def observe(self, row: FeatureRow) -> None:
         """Keep what an unsettled row told for those after it, without learning it."""
         if row.window in DATED_WINDOWS:
-            dated = self._terms.dated(row)
-            self._shift.observe_one(dated)
-            self._opinions.observe(row.window, dated)
+            told = self._told(row)
+            self._shift.observe_one(told.values)
+            self._opinions.observe(row.window, told)
 
     def relearn(self, channels: frozenset[str] | None = None) -> None:
         """Start again to learn where the person's usual lies; how much they vary is kept.
@@ -213,10 +213,10 @@ class SubjectModels:
 
     def _score_days(self, row: FeatureRow, scores: Scores, offset: float) -> None:
         """Look for a shift of the last days, and ask further detectors."""
-        x = self._terms.dated(row)
-        if not x.keys() - {DAY}:
+        told = self._told(row)
+        if not told.values.keys() - {DAY}:
             return
-        shift = scores.shift = self._shift.look(x)
+        shift = scores.shift = self._shift.look(told.values)
         threshold_z = threshold_of(self._terms.threshold_z, offset)
         scores.hold_against(threshold_z)
         if shift is None:
@@ -227,16 +227,17 @@ class SubjectModels:
         about = {"detector": LevelShift.name, "version": self._version(LevelShift.version)}
         threshold = 1.0 - tail_of(threshold_z)
         scores.append(_anomaly(row, score=score, threshold=threshold, state=state, **about))
-        self._score_drift(row, scores)
-        for model, score in self._opinions.scores(row.window, x):
+        self._score_drift(row, scores, _drifting(told))
+        for model, score in self._opinions.scores(row.window, told):
             about = {"detector": model.name, "version": model.version}
             state = _state(is_anomalous=score >= OPINION_THRESHOLD)
             found = _anomaly(row, score=score, threshold=OPINION_THRESHOLD, state=state, **about)
             scores.append(found)
 
-    def _score_drift(self, row: FeatureRow, scores: Scores) -> None:
+    def _score_drift(
+        self, row: FeatureRow, scores: Scores, deviations: Mapping[str, float]
+    ) -> None:
         """Say of features that tell of the person's state whether they have been moving away."""
-        deviations = self._deviations(row)
         found = self._drift.scores(deviations)
         for key, score in found.items():
             term = self._terms.term_of(key)
@@ -250,17 +251,16 @@ class SubjectModels:
             score = max(found.values())
             scores.append(_anomaly(row, score=score, threshold=1.0, state=state, **about))
 
-    def _deviations(self, row: FeatureRow) -> dict[str, float]:
-        """Deviations from usual (standard deviations, clipped) of features that may drift."""
-        x = self._terms.dated(row)
-        values = {spec_of_key(key).feature: value for key, value in x.items() if key != DAY}
-        found = {}
-        for feature, usual in self._baselines[row.window].look(values):
-            key = key_of(row.window, feature)
-            may_drift = spec_of_key(key).domain is not Domain.OTHER
-            if may_drift and usual.days >= self._warm_up_days:
-                found[key] = max(-DRIFT_CLIP, min(DRIFT_CLIP, usual.z))
-        return found
+    def _told(self, row: FeatureRow) -> Told:
+        """Scored values of a night or day, and their deviations where usual is known."""
+        values = self._terms.dated(row)
+        deviations = {DAY: values[DAY]}
+        named = {spec_of_key(key).feature: value for key, value in values.items() if key != DAY}
+        for feature, usual in self._baselines[row.window].look(named):
+            if usual.days >= self._warm_up_days:
+                clipped = max(-DEVIATION_CLIP, min(DEVIATION_CLIP, usual.z))
+                deviations[key_of(row.window, feature)] = clipped
+        return Told(values, deviations)
 
     def _version(self, of_detector: str) -> str:
         return f"{of_detector}/{self._terms.cohort_version}"
@@ -312,6 +312,15 @@ class SubjectModels:
             usual_high=usual.high,
             version=self._version(Baseline.version),
         )
+
+
+def _drifting(told: Told) -> dict[str, float]:
+    """Deviations in which slow change is looked for: of what tells of a person's state."""
+    return {
+        key: value
+        for key, value in told.deviations.items()
+        if key == DAY or spec_of_key(key).domain is not Domain.OTHER
+    }
 
 
 def _is_of_concern(role: Role, deviation: float) -> bool:

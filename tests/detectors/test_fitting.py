@@ -92,13 +92,11 @@ def _rung(
 
 
 @needs_lifesnaps
-@pytest.mark.timeout(120)
 def test_the_shipped_cohort_is_the_fit_of_lifesnaps() -> None:
     assert lifesnaps.fit() == load_cohort()
 
 
 @needs_lifesnaps
-@pytest.mark.timeout(120)
 def test_lifesnaps_rings_at_most_once_a_person_month_and_does_ring() -> None:
     rung, days = _rung(lifesnaps.feature_rows(), DetectionConfig(), load_cohort())
     assert 0.1 < rung / days * DAYS_A_MONTH <= 1.0

@@ -46,10 +46,11 @@ Scored = list[tuple[FeatureRow, Scores]]
 
 
 class Fit(Struct, frozen=True, kw_only=True):
-    """What a fitted cohort is called, and what it was fitted from."""
+    """What a fitted cohort is called, what it was fitted from, and for which settings."""
 
     version: str
     source: str
+    config: DetectionConfig = DetectionConfig()
 
 
 def fit_cohort(rows: Iterable[FeatureRow], base: Cohort, fit: Fit) -> Cohort:
@@ -62,7 +63,8 @@ def fit_cohort(rows: Iterable[FeatureRow], base: Cohort, fit: Fit) -> Cohort:
     base
         Gives what too few people or rows are there for.
     fit
-        What the fitted cohort is called, and what it was fitted from.
+        What the fitted cohort is called, what it was fitted from, and the settings of the project
+        that its budgets are to hold for.
 
     Returns
     -------
@@ -78,14 +80,14 @@ def fit_cohort(rows: Iterable[FeatureRow], base: Cohort, fit: Fit) -> Cohort:
         thresholds=dict(base.thresholds),
         budgets=dict(base.budgets),
     )
-    scored = [_scored(rows, fitted) for rows in people.values()]
+    scored = [_scored(rows, fitted, fit.config) for rows in people.values()]
     thresholds = {
         window: round(float(np.quantile(scores, QUANTILE)), DECIMALS)
         for window, scores in sorted(_highest_scores(scored).items())
         if len(scores) >= ROWS_MIN
     }
     fitted = msgspec.structs.replace(fitted, thresholds=dict(base.thresholds) | thresholds)
-    budget = _budget(scored, fitted)
+    budget = _budget(scored, fitted, fit.config)
     if budget:
         fitted.budgets[LEVEL_SHIFT_RULE] = budget
     return fitted
@@ -164,9 +166,9 @@ def _prior(own: Floats, source: str) -> Prior:
     )
 
 
-def _scored(rows: Sequence[FeatureRow], cohort: Cohort) -> Scored:
+def _scored(rows: Sequence[FeatureRow], cohort: Cohort, config: DetectionConfig) -> Scored:
     """Rows of a person with what the models say of them before they learn them."""
-    models = SubjectModels(DetectionConfig(), cohort)
+    models = SubjectModels(config, cohort)
     scored = []
     for row in rows:
         scored.append((row, models.score(row)))
@@ -189,23 +191,25 @@ def _highest_scores(people: Iterable[Scored]) -> dict[WindowKind, list[float]]:
     return highest
 
 
-def _budget(people: Sequence[Scored], cohort: Cohort) -> list[tuple[float, float]]:
+def _budget(
+    people: Sequence[Scored], cohort: Cohort, config: DetectionConfig
+) -> list[tuple[float, float]]:
     """How often thresholds let people ring: pairs of alerts per person-month and threshold."""
     days = sum(map(watched_days, people))
     if days < ROWS_MIN:
         return []
     found: list[tuple[float, float]] = []
     for threshold_z in reversed(THRESHOLDS_Z):
-        alerts = sum(_alerts(scored, cohort, threshold_z) for scored in people)
+        alerts = sum(_alerts(scored, Policy(config, cohort), threshold_z) for scored in people)
         rate = round(alerts * DAYS_A_MONTH / days, DECIMALS)
         if alerts and (not found or rate > found[-1][0]):
             found.append((rate, threshold_z))
     return found if len(found) > 1 else []
 
 
-def _alerts(scored: Scored, cohort: Cohort, threshold_z: float) -> int:
+def _alerts(scored: Scored, policy: Policy, threshold_z: float) -> int:
     """Clinical alerts of one person with a threshold of shifts."""
-    policy, state = Policy(DetectionConfig(), cohort), PolicyState()
+    state = PolicyState()
     found = set()
     for row, scores in scored:
         scores.hold_against(threshold_of(threshold_z, state.offset))

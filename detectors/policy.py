@@ -305,7 +305,8 @@ def _carry_on(
     episode.rows += 1
     episode.quiet = 0
     episode.score = max(episode.score, finding.score)
-    episode.features += news
+    # A new list: the old one belongs to the settled view, too, where this looks ahead.
+    episode.features = [*episode.features, *news]
     if is_graver:
         episode.severity = Severity.URGENT
     return [alert_of(row, episode, finding, context)] if is_graver or news else []

@@ -9,6 +9,7 @@ import gzip
 import os
 import sys
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -39,6 +40,13 @@ def feature_rows() -> Iterator[FeatureRow]:
         day = _day(line)
         if day:
             yield _row(line, WindowKind.DAY, midnight, day)
+
+
+def resting_heart_rates() -> Iterator[list[tuple[int, float]]]:
+    """Each person's resting heart rates, bpm, with the number of the date."""
+    days = (row for row in feature_rows() if "heart_rate_resting_bpm" in row.values)
+    for _, rows in groupby(days, key=lambda row: row.user_id):
+        yield [(row.local_date.toordinal(), row.values["heart_rate_resting_bpm"]) for row in rows]
 
 
 def fit() -> Cohort:

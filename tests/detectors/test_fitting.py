@@ -75,9 +75,7 @@ def test_too_few_people_leave_the_base_as_it_is() -> None:
     assert cohort.budgets == base.budgets
 
 
-def _rung(
-    rows: Iterable[FeatureRow], config: DetectionConfig, cohort: Cohort
-) -> tuple[int, int]:
+def _rung(rows: Iterable[FeatureRow], config: DetectionConfig, cohort: Cohort) -> tuple[int, int]:
     """Clinical alerts of all people, and their days past the warm-up."""
     people = defaultdict(list)
     for row in rows:

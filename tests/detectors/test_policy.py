@@ -191,7 +191,9 @@ def test_withdrawal_says_why_and_what_it_had_said() -> None:
     (alert,) = _Person().nights(330.0, 330.0)
     gone = withdrawn(alert, "data", 5.0)
     assert (gone.status, gone.status_at) == (AlertStatus.WITHDRAWN, 5.0)
-    assert gone.summary.startswith("New data no longer support this. It had said: Since Tue 10 Feb: ")
+    assert gone.summary.startswith(
+        "New data no longer support this. It had said: Since Tue 10 Feb: "
+    )
     learned = withdrawn(alert, "learned", 5.0)
     assert learned.summary.startswith("No longer unusual against what has been learned since.")
 

@@ -159,6 +159,11 @@ def test_two_features_far_off_are_urgent_at_once_whatever_is_muted_snoozed_or_re
     assert len(alert.reasons) == 2
 
 
+def test_a_time_of_day_and_another_feature_far_off_are_urgent_at_once() -> None:
+    far = _Person().nights(440.0, sleep_onset_min=600.0, heart_rate_sleeping_bpm=85.0)
+    assert [alert.severity for alert in far] == [Severity.URGENT]
+
+
 @pytest.mark.parametrize(
     "held", [_context(muted=True), _context(snoozed_rules=frozenset({"change_from_usual"}))]
 )

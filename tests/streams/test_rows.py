@@ -1,4 +1,4 @@
-"""Goal: a row says whose it is and what measured it; method: one night around a change of device."""
+"""Goal: a row says what measured it; method: one night around a change of device."""
 
 import pytest
 

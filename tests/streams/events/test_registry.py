@@ -1,4 +1,4 @@
-"""Goal: a subject's device is the one in force; method: sources that follow one another, by hand."""
+"""Goal: a subject's device is the one in force; method: sources that follow one another."""
 
 import pytest
 

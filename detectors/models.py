@@ -6,7 +6,7 @@ learned, so that nothing is ever un-learned.
 
 import copy
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from detectors.base import DAY, HOUR, State
@@ -162,13 +162,19 @@ class SubjectModels:
             self._shift.observe_one(told.values)
             self._opinions.observe(row.window, told)
 
-    def relearn(self, channels: frozenset[str] | None = None) -> None:
+    def relearn(
+        self,
+        channels: frozenset[str] | None = None,
+        windows: Iterable[WindowKind] = SCORED_WINDOWS,
+    ) -> None:
         """Start again to learn where the person's usual lies; how much they vary is kept.
 
         Asked for by staff (``channels`` is None: everything), or due to another device that
-        measures ``channels``. The features are LEARNING again for the length of a warm-up.
+        measures ``channels`` in these kinds of window. The features are LEARNING again for the
+        length of a warm-up.
         """
-        for window, baseline in self._baselines.items():
+        for window in windows:
+            baseline = self._baselines[window]
             features = frozenset(baseline.known_days())
             if channels is not None:
                 features = of_channels(window, features, channels)

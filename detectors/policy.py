@@ -23,6 +23,7 @@ from detectors.episodes import (
     alert_of,
     episode_of,
 )
+from detectors.features import Display, spec_of
 from detectors.hours import sightings
 from detectors.level_shift import LevelShift
 from detectors.limits import judge_check_in, judge_limits
@@ -178,7 +179,9 @@ class Policy:
             and episode.is_open
             and (row.local_date - episode.local_date).days >= LONG_DAYS - 1
         )
-        is_grave = is_long and any(abs(reason.z or 0.0) >= LONG_Z for reason in reasons)
+        is_grave = is_long and any(
+            abs(reason.z or 0.0) >= LONG_Z and not _is_time_of_day(reason) for reason in reasons
+        )
         severity = Severity.URGENT if is_far or is_grave else Severity.WATCH
         said = _Said(reasons, severity, wording.shift(reasons, since))
         finding = self._finding(row, scores, context, said)
@@ -300,9 +303,18 @@ def withdrawn(alert: Alert, because: Because, clock: float) -> Alert:
 
 
 def _are_far(scores: Scores) -> bool:
-    """Whether a row is so unusual in two features that it need not last."""
+    """Whether a row is so unusual in two features that it need not last.
+
+    Times of day move together, on every journey: they count as one.
+    """
     far = [reason for reason in _furthest(scores) if abs(reason.z or 0.0) >= FAR_Z]
-    return len(far) >= 2
+    others = sum(not _is_time_of_day(reason) for reason in far)
+    return others + (len(far) > others) >= 2
+
+
+def _is_time_of_day(reason: Reason) -> bool:
+    spec = spec_of(reason.window or WindowKind.DAY, reason.feature)
+    return spec is not None and spec.display is Display.CLOCK
 
 
 def _furthest(scores: Scores) -> list[Reason]:

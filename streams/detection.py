@@ -16,6 +16,7 @@ from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
 from detectors.models import SubjectModels
 from detectors.policy import Because, Policy, PolicyState, RowContext, withdrawn
+from detectors.terms import SCORED_WINDOWS
 from streams.events import (
     Alert,
     AlertAction,
@@ -43,11 +44,21 @@ _STATUS = {
 }
 
 
+WEARABLE_CHANNELS = frozenset({"heart_rate", "inter_beat_interval", "sleep", "steps"})
+"""What a wearable measures, and another model of it measures otherwise."""
+
+_DEVICE = "device"
+"""Among what was relearned: that a device changed."""
+
 AnomalyKey = tuple[str, str | None, float, WindowKind]
 
 
 class DetectionState(Struct, array_like=True):
-    """Everything that later results of a `Detection` depend on."""
+    """Everything that later results of a `Detection` depend on.
+
+    ``devices``: by window kind the last known model of the device of a settled row; states of
+    before it was kept have none.
+    """
 
     models: State
     policy: State
@@ -59,6 +70,7 @@ class DetectionState(Struct, array_like=True):
     settled: list[Alert]
     states: list[tuple[AnomalyKey, AnomalyState]]
     has_news: bool
+    devices: dict[WindowKind, str] = {}
 
 
 class Detection:
@@ -66,7 +78,10 @@ class Detection:
 
     __slots__ = (
         "_actions",
+        "_cohort",
+        "_config",
         "_contexts",
+        "_devices",
         "_models",
         "_policy",
         "_relearned",
@@ -82,6 +97,7 @@ class Detection:
 
     def __init__(self, config: DetectionConfig, cohort: Cohort) -> None:
         self.has_news = False
+        self._config, self._cohort = config, cohort
         self.judges_minutes = any(rule.window is WindowKind.MINUTE for rule in config.limits)
         self._models = SubjectModels(config, cohort)
         self._policy = Policy(config, cohort)
@@ -89,6 +105,7 @@ class Detection:
         self._contexts: list[tuple[float, CareContext]] = []
         self._actions: list[tuple[float, AlertAction]] = []
         self._relearned: set[str] = set()
+        self._devices: dict[WindowKind, str] = {}
         self._sequence = 0
         self._shown: dict[str, Alert] = {}
         self._settled: dict[str, Alert] = {}
@@ -108,6 +125,7 @@ class Detection:
             list(self._settled.values()),
             list(self._states.items()),
             self.has_news,
+            dict(self._devices),
         )
 
     @classmethod
@@ -125,6 +143,7 @@ class Detection:
         detection._contexts = state.contexts
         detection._actions = state.actions
         detection._relearned = set(state.relearned)
+        detection._devices = dict(state.devices)
         detection._sequence = state.sequence
         detection._shown = {alert.alert_id: alert for alert in state.shown}
         detection._settled = {alert.alert_id: alert for alert in state.settled}
@@ -162,6 +181,9 @@ class Detection:
         outputs: list[Output] = []
         self.changes += 1
         self._relearn(row, due)
+        if _is_of_new_device(self._devices, row):
+            self._relearned.add(_DEVICE)
+            self._models.relearn(WEARABLE_CHANNELS, [row.window])
         anomalies = self._models.score(row, self._state.offset)
         alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
         self._models.learn(row)
@@ -180,10 +202,16 @@ class Detection:
         """Look at all unsettled rows in their order; say what is new, changed or withdrawn."""
         outputs: list[Output] = []
         self.changes += 1
-        state, models = self._state.copy(), self._models.ahead()
+        state, models, devices = self._state.copy(), self._models.ahead(), dict(self._devices)
+        is_relearned = bool(self._relearned)
         seen: dict[str, Alert] = {}
         states: dict[AnomalyKey, AnomalyState] = {}
         for row in rows:
+            if _is_of_new_device(devices, row):
+                is_relearned = True
+                # What is usual is shared with the settled models: these need their own.
+                models = SubjectModels.from_state(models.to_state(), self._config, self._cohort)
+                models.relearn(WEARABLE_CHANNELS, [row.window])
             anomalies = models.score(row, state.offset)
             models.observe(row)
             for anomaly in anomalies:
@@ -191,7 +219,9 @@ class Detection:
                 states[key] = anomaly.state
                 if self._states.get(key) is not anomaly.state:
                     outputs.append(anomaly)
-            context = self._context(row, clock, clock)
+            context = msgspec.structs.replace(
+                self._context(row, clock, clock), relearned=is_relearned
+            )
             for alert in self._policy.step(state, row, anomalies, context):
                 seen[alert.alert_id] = alert
         self._states = states
@@ -305,6 +335,19 @@ class Detection:
             if context.from_ <= row.start and identity not in self._relearned:
                 self._relearned.add(identity)
                 self._models.relearn()
+
+
+def _is_of_new_device(devices: dict[WindowKind, str], row: FeatureRow) -> bool:
+    """Note the device of a row; whether it is another model than that of the one before.
+
+    Each kind of window for itself, since hours settle before the nights and days around them. A
+    row of which no device is known says nothing.
+    """
+    if row.window not in SCORED_WINDOWS or row.device_type is None:
+        return False
+    before = devices.get(row.window)
+    devices[row.window] = row.device_type
+    return before is not None and before != row.device_type
 
 
 def _anomaly_key(anomaly: Anomaly) -> AnomalyKey:

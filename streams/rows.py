@@ -174,13 +174,16 @@ def compute_shown(
 def feature_row(
     shown: Shown, user_id: str, subject: Subject, *, epoch: int, settled: bool = False
 ) -> FeatureRow:
-    """The public row of a window."""
+    """The public row of a window.
+
+    Its device is the one in force in the middle of it: of a night that of the sleeping hours.
+    """
     bounds = shown.bounds
     return FeatureRow(
         user_id=user_id,
         project_id=subject.project_id,
         care_team=subject.care_team,
-        device_type=subject.device_type,
+        device_type=subject.device_type_at((bounds.start + bounds.stop) * 30.0),
         status=subject.status,
         window=bounds.kind,
         start=bounds.start * 60.0,

@@ -33,7 +33,7 @@ FAUST_MODULES = {"streams.agents", "streams.app", "streams.processing", "streams
 FAUST_MODULES |= {"streams.transport"}
 SETTINGS_READERS = {"streams.app", "streams.cli", "streams.replay"}
 # Tests of what several modules promise together, named after the promise.
-PROMISES = {"contract"}
+PROMISES = {"contract", "scenarios"}
 
 # Text of ours may point at these only: documents, licences and this machine.
 HOSTS = {"127.0.0.1", "localhost", "example.org", "doi.org", "github.com", "www.apache.org"}

@@ -29,7 +29,8 @@ class FeatureRow(
     ``start`` and ``end`` are s UTC, ``local_date`` is the subject's, ``utc_offset`` the offset in
     force at the end (s east of UTC). A value that cannot be told
     is absent from ``values``, never 0. ``coverage`` maps a channel to the share (0..1) of its
-    valid minutes. ``device_type`` is the model of the subject's first source that names one.
+    valid minutes. ``device_type`` is the model of the subject's first source in force in
+    the middle of the window that names one.
     """
 
     user_id: str

@@ -42,7 +42,10 @@ class Source(
     rename={"source_id": "sourceId", "from_": "from"},
     omit_defaults=True,
 ):
-    """A device or app of a subject; the smaller ``priority`` goes first (times in s UTC)."""
+    """A device or app of a subject; the smaller ``priority`` goes first (times in s UTC).
+
+    It is the subject's ``from`` up to, not including, ``until``.
+    """
 
     source_id: r.SourceId
     priority: r.Priority = 0
@@ -50,6 +53,12 @@ class Source(
     model: r.Label | None = None
     from_: r.EpochSeconds | None = None
     until: r.EpochSeconds | None = None
+
+    def is_in_force(self, time: float) -> bool:
+        """Whether it was the subject's at ``time`` (s UTC)."""
+        return (self.from_ is None or self.from_ <= time) and (
+            self.until is None or time < self.until
+        )
 
 
 TimeZone = Annotated[
@@ -79,10 +88,16 @@ class Subject(Record, frozen=True, kw_only=True, rename="camel", omit_defaults=T
     consent: Annotated[dict[r.Label, Consent], Meta(max_length=100)] = {}
     groups: Annotated[dict[r.Label, r.Label], Meta(max_length=50)] = {}
 
-    @property
-    def device_type(self) -> str | None:
-        """Model of the first source, by priority and then id, that names one."""
-        named = [(s.priority, s.source_id, s.model) for s in self.sources if s.model is not None]
+    def device_type_at(self, time: float) -> str | None:
+        """Model of the first source, by priority and then id, that is in force and names one.
+
+        None when no such source was the subject's at ``time`` (s UTC).
+        """
+        named = [
+            (source.priority, source.source_id, source.model)
+            for source in self.sources
+            if source.model is not None and source.is_in_force(time)
+        ]
         return min(named)[2] if named else None
 
 

@@ -34,7 +34,7 @@ SITE = """
 [detection]
 warm_up_days = 1
 threshold = 0.7
-persistence_days = [1, 2]
+persistence_days = 1
 persistence_hours = [1, 2]
 refractory_h = 12.0
 silence_min_h = 8.0

@@ -1,14 +1,18 @@
 """Goal: models say what is unusual for one subject; method: made-up rows, learned and scored."""
 
 import json
+from statistics import NormalDist
 from typing import Any
 
 import msgspec
 import pytest
 
+from detectors.baseline import Baseline
 from detectors.cohort import Cohort, load_cohort
 from detectors.config import Concern, DetectionConfig
-from detectors.models import FALLBACK_THRESHOLD, SubjectModels
+from detectors.level_shift import LevelShift
+from detectors.models import FLOOR_Z, SubjectModels
+from detectors.terms import FALLBACK_THRESHOLD
 from streams.events import Anomaly, AnomalyState, FeatureRow, WindowKind
 from tests.detectors.rows import CONFIG, night, ordinary_nights, row
 
@@ -18,12 +22,23 @@ COHORT = load_cohort()
 def _taught(rows: list[FeatureRow], config: DetectionConfig = CONFIG) -> SubjectModels:
     models = SubjectModels(config, COHORT)
     for one in rows:
-        models.learn(one, models.score(one))
+        models.learn(one)
     return models
 
 
+def _of_features(anomalies: list[Anomaly]) -> list[Anomaly]:
+    return [anomaly for anomaly in anomalies if anomaly.detector == Baseline.name]
+
+
 def _states(anomalies: list[Anomaly]) -> dict[str | None, AnomalyState]:
-    return {anomaly.feature: anomaly.state for anomaly in anomalies}
+    return {anomaly.feature: anomaly.state for anomaly in _of_features(anomalies)}
+
+
+def _of_days(anomalies: list[Anomaly]) -> Anomaly:
+    """What is said of the last days as a whole."""
+    (found,) = [anomaly for anomaly in anomalies if anomaly.detector == LevelShift.name]
+    assert found.feature is None
+    return found
 
 
 def test_a_feature_learns_until_fourteen_valid_days_of_its_own() -> None:
@@ -34,7 +49,7 @@ def test_a_feature_learns_until_fourteen_valid_days_of_its_own() -> None:
     ]
     models = _taught(late[:13])
     assert set(_states(models.score(late[13])).values()) == {AnomalyState.LEARNING}
-    models.learn(late[13], models.score(late[13]))
+    models.learn(late[13])
     states = _states(models.score(late[14]))
     assert states.pop("rmssd_ms") is AnomalyState.LEARNING
     assert set(states.values()) == {AnomalyState.NORMAL}
@@ -63,7 +78,7 @@ def test_scoring_changes_nothing_and_follows_the_order_of_feature_names() -> Non
     values = {"sleep_onset_min": 0.0, "heart_rate_sleeping_bpm": 70.0, "sleep_duration_min": 1.0}
     first, second = models.score(night(31, **values)), models.score(night(31, **values))
     assert first == second
-    assert [a.feature for a in first] == sorted(values)
+    assert [a.feature for a in _of_features(first)] == sorted(values)
     assert models.to_state() == before
 
 
@@ -72,10 +87,9 @@ def test_unknown_features_minutes_and_yielding_features_get_no_score() -> None:
     assert models.score(night(0, sleep_midpoint_min=200.0, invented=1.0)) == []
     assert models.score(row(WindowKind.MINUTE, 0, {"heart_rate_mean_bpm": 99.0})) == []
     both = night(0, heart_rate_resting_bpm=60.0, heart_rate_sleeping_bpm=58.0)
-    assert [a.feature for a in models.score(both)] == ["heart_rate_sleeping_bpm"]
-    assert [a.feature for a in models.score(night(0, heart_rate_resting_bpm=60.0))] == [
-        "heart_rate_resting_bpm"
-    ]
+    assert [a.feature for a in _of_features(models.score(both))] == ["heart_rate_sleeping_bpm"]
+    alone = models.score(night(0, heart_rate_resting_bpm=60.0))
+    assert [a.feature for a in _of_features(alone)] == ["heart_rate_resting_bpm"]
 
 
 def test_a_site_overrides_the_side_of_concern_and_the_threshold() -> None:
@@ -85,12 +99,19 @@ def test_a_site_overrides_the_side_of_concern_and_the_threshold() -> None:
     )
     models = _taught(ordinary_nights(30), config)
     scores = models.score(night(31, sleep_duration_min=100.0, sleep_onset_min=200.0))
-    assert [(a.feature, a.score, a.threshold) for a in scores] == [("sleep_duration_min", 0.0, 0.5)]
+    (found,) = _of_features(scores)
+    assert (found.feature, found.score, found.threshold) == ("sleep_duration_min", 0.0, 0.5)
+    assert scores.shift is not None
+    other_sides = {"night.sleep_duration_min", "night.sleep_onset_min"}
+    assert other_sides.isdisjoint(part.feature for part in scores.shift.parts)
+    # A shift has a floor of its own, whatever a site sets.
+    assert _of_days(scores).threshold == pytest.approx(NormalDist().cdf(FLOOR_Z))
 
 
 def test_a_cohort_without_a_threshold_for_a_window_leaves_three_deviations() -> None:
     cohort = msgspec.structs.replace(COHORT, thresholds={})
-    (anomaly,) = SubjectModels(CONFIG, cohort).score(night(0, sleep_duration_min=440.0))
+    scores = SubjectModels(CONFIG, cohort).score(night(0, sleep_duration_min=440.0))
+    (anomaly,) = _of_features(scores)
     assert anomaly.threshold == FALLBACK_THRESHOLD
 
 
@@ -101,7 +122,7 @@ def test_hours_are_compared_with_the_same_local_hour() -> None:
         hour = row(WindowKind.HOUR, i, {"heart_rate_resting_bpm": bpm + i % 3})
         # Nine hours east of UTC, local night is from 15 to 23 UTC.
         hour = msgspec.structs.replace(hour, utc_offset=9 * 3_600)
-        models.learn(hour, models.score(hour))
+        models.learn(hour)
     at = {}
     for utc_hour in (3, 18):
         hour = row(WindowKind.HOUR, 24 * 30 + utc_hour, {"heart_rate_resting_bpm": 78.0})
@@ -115,7 +136,7 @@ def test_relearning_is_learning_again_and_named() -> None:
     models.relearn()
     assert set(_states(models.score(ordinary_nights(1)[0])).values()) == {AnomalyState.LEARNING}
     for one in ordinary_nights(14, first=40):
-        models.learn(one, models.score(one))
+        models.learn(one)
     scores = models.score(ordinary_nights(1, first=60)[0])
     assert set(_states(scores).values()) == {AnomalyState.NORMAL}
     assert scores.relearned == tuple(sorted(scores.reasons))
@@ -128,15 +149,70 @@ def test_state_keeps_later_scores_identical(through: Any) -> None:
     twin = SubjectModels.from_state(state, CONFIG, COHORT)
     for one in ordinary_nights(40, first=50):
         assert models.score(one) == twin.score(one)
-        models.learn(one, [])
-        twin.learn(one, [])
+        models.learn(one)
+        twin.learn(one)
     assert json.dumps(models.to_state()) == json.dumps(twin.to_state())
 
 
-def test_a_state_of_another_version_is_refused() -> None:
+def test_a_state_of_an_unknown_version_is_refused() -> None:
     state = {**SubjectModels(CONFIG, COHORT).to_state(), "version": 99}
     with pytest.raises(ValueError, match="version 99"):
         SubjectModels.from_state(state, CONFIG, COHORT)
+
+
+def test_a_state_of_the_version_before_keeps_what_is_usual_and_learns_shifts_anew() -> None:
+    """Version 1 had the baselines alone."""
+    models = _taught(ordinary_nights(40))
+    windows = models.to_state()["windows"]
+    taken_over = SubjectModels.from_state({"version": 1, "windows": windows}, CONFIG, COHORT)
+    odd = night(40, sleep_duration_min=330.0)
+    before, after = models.score(odd), taken_over.score(odd)
+    assert _of_features(after) == _of_features(before)
+    assert after.reasons == before.reasons
+    assert _of_days(before).state is AnomalyState.NORMAL
+    assert (_of_days(after).state, after.shift) == (AnomalyState.LEARNING, None)
+    for one in ordinary_nights(14, first=41):
+        taken_over.learn(one)
+    assert _of_days(taken_over.score(night(55, sleep_duration_min=440.0))).state is not (
+        AnomalyState.LEARNING
+    )
+    assert taken_over.to_state()["version"] == 2
+
+
+def test_two_nights_off_are_a_shift_told_with_its_days() -> None:
+    models = _taught(ordinary_nights(40))
+    models.learn(night(40, sleep_duration_min=340.0))
+    scores = models.score(night(41, sleep_duration_min=335.0))
+    told = _of_days(scores)
+    assert (told.state, scores.is_shifted) == (AnomalyState.ANOMALOUS, True)
+    assert scores.shift is not None
+    assert told.score == pytest.approx(NormalDist().cdf(scores.shift.z))
+    (reason,) = scores.evidence
+    assert (reason.feature, reason.window) == ("sleep_duration_min", WindowKind.NIGHT)
+    assert [evidence.value for evidence in reason.evidence] == [340.0, 335.0]
+
+
+def test_the_threshold_of_a_person_is_the_cohorts_and_their_own_offset_above_a_floor() -> None:
+    models, one = _taught(ordinary_nights(20)), night(20, sleep_duration_min=400.0)
+    at = [_of_days(models.score(one, offset)).threshold for offset in (0.0, 0.5, -50.0)]
+    z = COHORT.threshold_z("level_shift", CONFIG.budget_per_month)
+    expected = [NormalDist().cdf(threshold) for threshold in (z, z + 0.5, FLOOR_Z)]
+    assert at == pytest.approx(expected)
+
+
+def test_what_a_twin_observes_is_scored_after_it_as_if_it_had_settled_and_leaves_no_trace() -> None:
+    models = _taught(ordinary_nights(40))
+    before = models.to_state()
+    first = night(40, sleep_duration_min=330.0, sleep_onset_min=60.0)
+    second = night(41, sleep_duration_min=335.0, sleep_onset_min=55.0)
+    ahead = models.ahead()
+    ahead.observe(first)
+    seen = ahead.score(second)
+    assert models.to_state() == before
+    assert seen.is_shifted
+    assert not models.score(second).is_shifted
+    models.learn(first)
+    assert seen.is_shifted == models.score(second).is_shifted
 
 
 def test_a_cohort_that_is_none_is_refused_with_what_is_wrong() -> None:

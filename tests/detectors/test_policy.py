@@ -14,7 +14,16 @@ from detectors.cohort import load_cohort
 from detectors.config import DetectionConfig
 from detectors.models import SubjectModels
 from detectors.policy import Policy, PolicyState, RowContext, withdrawn
-from streams.events import Alert, AlertKind, AlertStatus, FeatureRow, Severity, WindowKind
+from detectors.shifts import SPAN_DAYS
+from streams.events import (
+    Alert,
+    AlertKind,
+    AlertStatus,
+    Direction,
+    FeatureRow,
+    Severity,
+    WindowKind,
+)
 from tests.detectors.rows import CONFIG, DAY_S, night, ordinary_nights, row, run
 
 COHORT = load_cohort()
@@ -50,33 +59,47 @@ def _context(**fields: object) -> RowContext:
     return RowContext(detected_at=0.0, **fields)  # type: ignore[arg-type]  # any field
 
 
-def test_one_odd_night_stays_silent_and_two_of_three_ring_with_reasons() -> None:
+def test_one_odd_night_stays_silent_and_a_second_one_rings_with_reasons() -> None:
     person = _Person()
-    assert person.nights(330.0, 440.0) == []
-    (alert,) = person.nights(330.0)
+    assert person.nights(330.0) == []
+    (alert,) = person.nights(335.0)
     assert (alert.kind, alert.rule) == (AlertKind.CLINICAL, "change_from_usual")
     assert (alert.severity, alert.status) == (Severity.WATCH, AlertStatus.OPEN)
-    assert alert.summary.startswith("Slept 5 h 30 min, usually ")
-    assert alert.summary.endswith("(2 of the last 3 nights).")
-    assert [reason.feature for reason in alert.reasons] == ["sleep_duration_min"]
+    assert alert.summary.startswith("Since Tue 10 Feb: slept 5 h 35 min, usually ")
     assert alert.missing == [
         "heart rate asleep: not enough data",
         "time of falling asleep: not enough data",
     ]
-    assert alert.model_versions.keys() == {"baseline", "cohort", "policy"}
+    assert alert.model_versions.keys() == {"baseline", "level_shift", "cohort", "policy"}
     assert alert.threshold <= alert.score <= 1.0
-    last = night(TAUGHT + 2)
+    last = night(TAUGHT + 1)
     assert (alert.opened_at, alert.detected_at) == (last.end, last.end + 3 * DAY_S)
+
+
+def test_a_reason_carries_its_share_what_was_expected_and_the_days_that_tell_of_it() -> None:
+    (alert,) = _Person().nights(330.0, 335.0)
+    (reason,) = alert.reasons
+    assert (reason.feature, reason.window) == ("sleep_duration_min", WindowKind.NIGHT)
+    assert (reason.direction, reason.value, reason.unit) == (Direction.DOWN, 335.0, "min")
+    assert reason.share == pytest.approx(1.0)
+    assert reason.expected == pytest.approx(440.0, abs=15.0)
+    dates = [night(TAUGHT + i).local_date for i in range(2)]
+    told = [(evidence.local_date, evidence.value) for evidence in reason.evidence]
+    assert told == list(zip(dates, [330.0, 335.0], strict=True))
+
+
+def test_one_night_never_rings_however_far_it_is_in_one_feature() -> None:
+    assert _Person().nights(60.0, 440.0, 445.0, 440.0) == []
 
 
 def test_only_valid_nights_count_and_old_ones_do_not() -> None:
     person = _Person()
     assert person.nights(330.0) == []
-    person.index += 3
+    person.index += SPAN_DAYS - 2
     assert len(person.nights(330.0)) == 1
     person = _Person()
     person.nights(330.0)
-    person.index += 12
+    person.index += SPAN_DAYS - 1
     assert person.nights(330.0) == []
 
 
@@ -94,9 +117,11 @@ def test_while_learning_nothing_clinical_rings() -> None:
 def test_an_episode_rings_once_while_it_lasts_and_not_within_its_refractory_period() -> None:
     person = _Person()
     assert len(person.nights(330.0, 330.0, 335.0, 330.0)) == 1
-    assert person.nights(440.0, 440.0, 440.0, 330.0, 330.0) == []
-    assert person.nights(440.0, 440.0, 440.0, 440.0) == []
-    (again,) = person.nights(440.0, 440.0, 330.0, 330.0)
+    assert person.nights(440.0, 440.0, 440.0) == []
+    assert not person.state.episodes["change|day"].is_open
+    assert person.nights(330.0, 330.0) == []
+    assert person.nights(*[440.0] * 6) == []
+    (again,) = person.nights(330.0, 330.0)
     assert again.local_date == night(person.index - 1).local_date
 
 
@@ -104,7 +129,7 @@ def test_a_change_that_is_still_there_after_the_refractory_period_rings_then() -
     config = DetectionConfig(refractory_h=96.0)
     person = _Person(config)
     assert len(person.nights(330.0, 330.0)) == 1
-    assert person.nights(440.0, 440.0, 440.0, 330.0) == []
+    assert person.nights(440.0, 440.0, 330.0, 330.0) == []
     assert len(person.nights(330.0)) == 1
 
 
@@ -132,6 +157,11 @@ def test_two_features_far_off_are_urgent_at_once_whatever_is_muted_snoozed_or_re
     (alert,) = person.nights(120.0, context=held, heart_rate_sleeping_bpm=85.0)
     assert alert.severity is Severity.URGENT
     assert len(alert.reasons) == 2
+
+
+def test_a_time_of_day_and_another_feature_far_off_are_urgent_at_once() -> None:
+    far = _Person().nights(440.0, sleep_onset_min=600.0, heart_rate_sleeping_bpm=85.0)
+    assert [alert.severity for alert in far] == [Severity.URGENT]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +196,9 @@ def test_withdrawal_says_why_and_what_it_had_said() -> None:
     (alert,) = _Person().nights(330.0, 330.0)
     gone = withdrawn(alert, "data", 5.0)
     assert (gone.status, gone.status_at) == (AlertStatus.WITHDRAWN, 5.0)
-    assert gone.summary.startswith("New data no longer support this. It had said: Slept 5 h")
+    assert gone.summary.startswith(
+        "New data no longer support this. It had said: Since Tue 10 Feb: "
+    )
     learned = withdrawn(alert, "learned", 5.0)
     assert learned.summary.startswith("No longer unusual against what has been learned since.")
 
@@ -199,7 +231,7 @@ def test_a_copy_looks_ahead_without_a_trace_and_a_state_goes_on_where_it_was(
     twin = PolicyState.from_state(json.loads(kept))
     ahead = person.state.copy()
     for one in rows[cut:]:
-        POLICY.step(ahead, one, person.models.score(one), _context())
+        POLICY.step(ahead, one, person.models.score(one, ahead.offset), _context())
     assert json.dumps(person.state.to_state()) == kept
     models = SubjectModels.from_state(person.models.to_state(), CONFIG, COHORT)
     after = person.live(*rows[cut:])

@@ -1,7 +1,9 @@
 """Goal: sentences that a nurse understands at once; method: values by hand, all features."""
 
+import datetime as dt
 import re
 
+import msgspec
 import pytest
 
 from detectors import wording
@@ -33,6 +35,31 @@ def test_the_example_of_the_design_reads_as_written() -> None:
         "Slept 4 h 10 min, usually 6 h 30 min to 8 h (2 of the last 3 nights); "
         "resting heart rate at night 71 bpm, usually 60 to 66 bpm."
     )
+
+
+def test_a_shift_says_since_when_and_of_a_value_within_the_usual_what_it_was_before() -> None:
+    far = msgspec.structs.replace(
+        _reason("sleep_duration_min", 250.0, 390.0, 480.0), window=WindowKind.NIGHT, expected=440.0
+    )
+    within = msgspec.structs.replace(
+        _reason("heart_rate_resting_bpm", 66.0, 60.0, 66.4), window=WindowKind.DAY, expected=61.2
+    )
+    assert wording.shift([far, within], dt.date(2026, 2, 10)) == (
+        "Since Tue 10 Feb: slept 4 h 10 min, usually 6 h 30 min to 8 h; "
+        "resting heart rate 66 bpm, usually 60 to 66 bpm, and about 61 bpm in the days before."
+    )
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.window is not WindowKind.HOUR])
+def test_every_feature_of_nights_and_days_has_plain_words_for_a_shift(spec: FeatureSpec) -> None:
+    reason = msgspec.structs.replace(
+        _reason(spec.feature, 55.0, 50.0, 60.0), window=spec.window, expected=52.0
+    )
+    text = wording.shift([reason], dt.date(2026, 2, 10))
+    assert not FORBIDDEN.search(text)
+    assert "_" not in text
+    assert text.endswith("in the days before.")
+    assert len(text) < 170
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.window}-{spec.feature}")
@@ -93,6 +120,9 @@ def test_many_reasons_are_counted_not_listed() -> None:
     ]
     reasons = [_reason(feature, 100.0, 20.0, 40.0) for feature in features]
     text = wording.change(WindowKind.NIGHT, reasons, (2, 3))
+    assert text.endswith("; and 2 more.")
+    text = wording.shift(reasons, dt.date(2026, 2, 10))
+    assert text.startswith("Since Tue 10 Feb: ")
     assert text.endswith("; and 2 more.")
 
 

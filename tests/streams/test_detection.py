@@ -1,0 +1,158 @@
+"""Goal: unsettled rows are only looked at, and another device is learned anew; method: rows of one
+made-up person, settled one after the other and shown before they settle.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from detectors import wording
+from detectors.cohort import load_cohort
+from streams.detection import Detection, DetectionState
+from streams.events import Alert, Anomaly, AnomalyState, FeatureRow, Output, WindowKind
+from tests.detectors.people import Person, features_of
+from tests.detectors.rows import CONFIG, DAY_S, row
+
+COHORT = load_cohort()
+TAUGHT = 60
+WARM_UP = CONFIG.warm_up_days
+FASTER = {"heart_rate_sleeping_bpm": 5.0, "heart_rate_resting_bpm": 5.0}
+OLD, NEW = "Watch 2", "Watch 3"
+
+
+class _Watched:
+    """A person whose rows go through the detection of a worker."""
+
+    def __init__(self) -> None:
+        self.person = Person(seed=2)
+        self.detection = Detection(CONFIG, COHORT)
+        self.device: str | None = OLD
+        assert self.settle(self.days(TAUGHT)) == []
+
+    def days(self, count: int, **changes: float) -> list[FeatureRow]:
+        """Settled rows of the next days."""
+        rows = [one for _ in range(count) for one in self.person.rows(**changes)]
+        return [msgspec.structs.replace(one, device_type=self.device) for one in rows]
+
+    def settle(self, rows: Sequence[FeatureRow]) -> list[Alert]:
+        return _alerts(self.said(rows))
+
+    def said(self, rows: Sequence[FeatureRow]) -> list[Output]:
+        outputs: list[Output] = []
+        for one in rows:
+            due = one.end + 3.0 * DAY_S
+            outputs += self.detection.settle(one, due, due)
+        return outputs
+
+    def view(self, rows: Sequence[FeatureRow]) -> list[Output]:
+        unsettled = [msgspec.structs.replace(one, settled=False) for one in rows]
+        return self.detection.view(unsettled, rows[-1].end, is_revised=True)
+
+    def go_on_from(self, state: DetectionState) -> None:
+        self.detection = Detection.from_state(state, CONFIG, COHORT)
+
+
+def _kept(detection: Detection) -> DetectionState:
+    kept = msgspec.msgpack.encode(detection.to_state())
+    return msgspec.msgpack.decode(kept, type=DetectionState)
+
+
+def _alerts(outputs: Sequence[Output]) -> list[Alert]:
+    return [one for one in outputs if isinstance(one, Alert)]
+
+
+def _states(outputs: Sequence[Output]) -> dict[tuple[str, str | None, float], AnomalyState]:
+    found = [one for one in outputs if isinstance(one, Anomaly)]
+    return {(one.detector, one.feature, one.start): one.state for one in found}
+
+
+@pytest.fixture
+def watched() -> _Watched:
+    return _Watched()
+
+
+def test_a_heart_that_beats_faster_is_told(watched: _Watched) -> None:
+    assert FASTER.keys() & features_of(watched.settle(watched.days(10, **FASTER)))
+
+
+def test_another_model_that_reads_higher_is_learned_anew_and_the_alerts_say_so(
+    watched: _Watched,
+) -> None:
+    watched.device = NEW
+    assert watched.settle(watched.days(WARM_UP, **FASTER)) == []
+    # Kept in between, so that a restart does not take the device for another one.
+    watched.go_on_from(_kept(watched.detection))
+    short = watched.settle(watched.days(4, sleep_duration_min=-120.0, **FASTER))
+    assert features_of(short) >= {"sleep_duration_min"}
+    assert not FASTER.keys() & features_of(short)
+    assert all(wording.RELEARNED in alert.missing for alert in short)
+
+
+def test_what_the_device_does_not_measure_is_judged_all_along(watched: _Watched) -> None:
+    watched.device = NEW
+    told = watched.settle(watched.days(4, screen_min=220.0, **FASTER))
+    assert features_of(told) == {"screen_min"}
+    assert wording.RELEARNED in told[0].missing
+    assert any("steps: learning" in text for text in told[0].missing)
+
+
+@pytest.mark.parametrize("between", [None, OLD])
+def test_rows_without_a_device_and_of_the_same_one_change_nothing(
+    watched: _Watched, between: str | None
+) -> None:
+    watched.device = between
+    watched.settle(watched.days(2))
+    watched.device = OLD
+    assert FASTER.keys() & features_of(watched.settle(watched.days(10, **FASTER)))
+
+
+def test_a_state_of_before_devices_were_kept_goes_on_without_relearning(
+    watched: _Watched,
+) -> None:
+    *fields, devices = msgspec.to_builtins(watched.detection.to_state())
+    assert set(devices.values()) == {OLD}
+    watched.go_on_from(msgspec.convert(fields, DetectionState))
+    watched.device = NEW
+    assert FASTER.keys() & features_of(watched.settle(watched.days(10, **FASTER)))
+
+
+def test_hours_that_settle_before_the_nights_around_them_change_nothing_for_these(
+    watched: _Watched,
+) -> None:
+    """An hour of the new device settles before the night and the day on which it came."""
+
+    def hour(device: str) -> FeatureRow:
+        one = row(WindowKind.HOUR, 24 * TAUGHT, {"heart_rate_resting_bpm": 64.0})
+        return msgspec.structs.replace(one, device_type=device)
+
+    watched.settle([hour(OLD), hour(NEW)])
+    states = _states(watched.said(watched.days(1)))
+    assert AnomalyState.LEARNING not in states.values()
+    watched.settle([hour(NEW)])
+    watched.device = NEW
+    states = _states(watched.said(watched.days(1)))
+    learning = {feature for (_, feature, _), state in states.items() if state == "LEARNING"}
+    assert learning >= {"sleep_duration_min", "heart_rate_resting_bpm", "step_count"}
+    assert "screen_min" not in learning
+
+
+@pytest.mark.parametrize("device", [OLD, NEW])
+def test_what_is_shown_before_is_what_settles_afterwards(watched: _Watched, device: str) -> None:
+    before = _kept(watched.detection).models
+    rows = watched.days(2, **FASTER)
+    watched.device = device
+    rows += watched.days(3, sleep_duration_min=-120.0, screen_min=220.0, **FASTER)
+    shown = watched.view(rows)
+    assert _kept(watched.detection).models == before
+    settled = watched.said(rows)
+    learned_last = rows[0].start
+    first = {key: state for key, state in _states(shown).items() if key[2] == learned_last}
+    assert first == {k: state for k, state in _states(settled).items() if k[2] == learned_last}
+    learning = {key for key, state in _states(settled).items() if state is AnomalyState.LEARNING}
+    seen = {key for key, state in _states(shown).items() if state is AnomalyState.LEARNING}
+    assert seen == learning
+    assert bool(learning) is (device == NEW)
+    ids = {alert.alert_id for alert in _alerts(shown)}
+    assert ids
+    assert ids == {alert.alert_id for alert in _alerts(settled)}

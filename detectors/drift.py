@@ -17,7 +17,7 @@ from detectors.moments import Moments
 WARM_UP = 14
 """Values of a feature from which its scale is taken, and before which nothing is signalled."""
 
-TOLERANCE = 0.5
+TOLERANCE = 0.25
 """Deviation from the mean, in standard deviations, that is not added up."""
 
 THRESHOLD = 12.0
@@ -204,8 +204,8 @@ class Drift:
 
     Values, in practice standardised residuals, are divided by a scale taken once from the first
     14 (their standard deviation, with a deviation of 1 believed as 14 values more).
-    Page-Hinkley: with ``d = value - running mean``, ``up = max(0, up + d - 0.5)`` and
-    ``down = max(0, down - d - 0.5)``; ``score = max(up, down) / 12`` with today's value in it, and
+    Page-Hinkley: with ``d = value - running mean``, ``up = max(0, up + d - 0.25)`` and
+    ``down = max(0, down - d - 0.25)``; ``score = max(up, down) / 12`` with today's value in it, and
     1 from a sum of 12 on, after which the test begins anew. The score is also 1 when ADWIN found
     the newer part of its window of 42 to 84 values unlike the older one at the last learned value.
     The highest score of the features counts; 0 before 14 values of a feature. Missing values are

@@ -16,7 +16,7 @@ from detectors.base import DAY
 from detectors.cohort import Prior
 from detectors.level_shift import HORIZON, LevelShift, Term
 from detectors.patterns import Domain
-from detectors.shifts import SINGLE_MARGIN, SPAN_DAYS, Day, Role, _strength
+from detectors.shifts import SPAN_DAYS, Day, Role, _strength
 
 CENTRE, FLOOR = 100.0, 8.0
 TAUGHT = 60
@@ -66,7 +66,7 @@ def _expected(values: Series, days: Series, persistence: float) -> float:
     ]
     # What is usual is known from as many days as are remembered, and that uncertainty is added.
     doubt = 1.0 + (1.0 - persistence) ** 2 / HORIZON
-    best = max(map(abs, strengths)) / math.sqrt(doubt) - SINGLE_MARGIN
+    best = max(map(abs, strengths)) / math.sqrt(doubt)
     return float(norm.isf(1.0 - float(norm.cdf(best)) ** 2))
 
 
@@ -134,7 +134,7 @@ def test_days_that_are_missing_are_left_out_of_the_statistic_and_nothing_is_made
         abs(_least_squares(np.asarray(values), days, since, persistence))
         for since in last_days[:-1]
     ]
-    expected = float(norm.isf(1.0 - float(norm.cdf(max(strengths) - SINGLE_MARGIN)) ** 2))
+    expected = float(norm.isf(1.0 - float(norm.cdf(max(strengths))) ** 2))
     assert found is not None
     # A centre that is known from so many days only differs a little with the length of a gap.
     assert found.z == pytest.approx(expected, rel=0.02, abs=0.03)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from detectors.config import Concern
 from detectors.patterns import Domain
-from detectors.shifts import SINGLE_MARGIN, SPAN_DAYS, Day, Role, Shift, most_telling
+from detectors.shifts import SPAN_DAYS, Day, Role, Shift, most_telling
 
 TODAY = 9
 HEART = Role(Concern.UP, Domain.HEART_RATE)
@@ -40,7 +40,7 @@ def test_one_feature_alone_tells_from_the_day_on_which_it_moved() -> None:
     assert (part.feature, part.side, part.share) == ("sleep", -1, 1.0)
     assert [day.day for day in part.days] == [TODAY - 2, TODAY - 1, TODAY]
     # Looked at to both sides.
-    assert shift.z == pytest.approx(_largest_of(1.5 * math.sqrt(3.0) - SINGLE_MARGIN, 2))
+    assert shift.z == pytest.approx(_largest_of(1.5 * math.sqrt(3.0) - 2))
 
 
 def test_small_changes_that_go_together_tell_more_than_each_alone() -> None:

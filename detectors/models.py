@@ -6,6 +6,7 @@ learned, so that nothing is ever un-learned.
 
 import copy
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping
 from typing import Self
 
@@ -143,7 +144,7 @@ class SubjectModels:
             x[HOUR] = _local_hour(row)
         if row.window in DATED_WINDOWS:
             told = self._told(row)
-            self._drift.learn_one(_drifting(told))
+            self._drift.learn_one(self._drifting(told))
             self._shift.learn_one(told.values)
             self._opinions.learn(row.window, told)
         baseline.learn_one(x)
@@ -233,7 +234,7 @@ class SubjectModels:
         about = {"detector": LevelShift.name, "version": self._version(LevelShift.version)}
         threshold = 1.0 - tail_of(threshold_z)
         scores.append(_anomaly(row, score=score, threshold=threshold, state=state, **about))
-        self._score_drift(row, scores, _drifting(told))
+        self._score_drift(row, scores, self._drifting(told))
         for model, score in self._opinions.scores(row.window, told):
             about = {"detector": model.name, "version": model.version}
             state = _state(is_anomalous=score >= OPINION_THRESHOLD)
@@ -267,6 +268,20 @@ class SubjectModels:
                 clipped = max(-DEVIATION_CLIP, min(DEVIATION_CLIP, usual.z))
                 deviations[key_of(row.window, feature)] = clipped
         return Told(values, deviations)
+
+    def _drifting(self, told: Told) -> dict[str, float]:
+        """Deviations in which slow change is looked for: of what tells of a person's state.
+
+        A feature that wanders by itself, with persistence p, is held to its long-run standard
+        deviation: sqrt((1 + p) / (1 - p)) times that of independent days.
+        """
+        found = {DAY: told.deviations[DAY]}
+        for key, value in told.deviations.items():
+            term = None if key == DAY else self._terms.term_of(key)
+            if term is not None and term.role.domain is not Domain.OTHER:
+                persistence = term.carried(1)
+                found[key] = value * math.sqrt((1.0 - persistence) / (1.0 + persistence))
+        return found
 
     def _version(self, of_detector: str) -> str:
         return f"{of_detector}/{self._terms.cohort_version}"
@@ -318,15 +333,6 @@ class SubjectModels:
             usual_high=usual.high,
             version=self._version(Baseline.version),
         )
-
-
-def _drifting(told: Told) -> dict[str, float]:
-    """Deviations in which slow change is looked for: of what tells of a person's state."""
-    return {
-        key: value
-        for key, value in told.deviations.items()
-        if key == DAY or spec_of_key(key).domain is not Domain.OTHER
-    }
 
 
 def _is_of_concern(role: Role, deviation: float) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from river.drift import ADWIN
 
 from detectors.base import DAY
-from detectors.drift import SIGNIFICANCE, Drift
+from detectors.drift import SIGNIFICANCE, THRESHOLD, TOLERANCE, Drift
 
 NAME = "sleep_duration_min"
 Z = st.floats(-3.0, 3.0)
@@ -49,8 +49,8 @@ def test_the_score_is_the_larger_of_two_cumulative_sums(values: list[float]) -> 
         z = round(z * 64.0) / 64.0
         total += z
         residual = z - total / (i + 1)
-        up, down = max(0.0, up + residual - 0.25), max(0.0, down - residual - 0.25)
-        expected = min(max(up, down) / 10.0, 1.0) if i >= 14 else 0.0
+        up, down = max(0.0, up + residual - TOLERANCE), max(0.0, down - residual - TOLERANCE)
+        expected = min(max(up, down) / THRESHOLD, 1.0) if i >= 14 else 0.0
         assert score == pytest.approx(expected, abs=1e-9)
         if expected >= 0.999:
             break

@@ -36,18 +36,21 @@ def _score(opinions: Opinions, told: Told) -> float:
 def test_each_is_given_what_it_is_made_for_and_finds_a_change(name: Compared) -> None:
     opinions = Opinions([name])
     for day in range(70):
-        noise = (day * 7 % 5 - 2) / 2.0
-        told = {DAY: float(day), RESTING_HEART_RATE: 60.0 + noise, "day.step_count": 8e3 + noise}
-        z = {DAY: float(day), RESTING_HEART_RATE: noise, "day.step_count": noise}
-        opinions.learn(WHOLE_DAY, Told(told, z))
-    ((_, usual),) = opinions.scores(WHOLE_DAY, Told({**told, DAY: 70.0}, {**z, DAY: 70.0}))
-    for day in (70.0, 71.0):
-        told |= {DAY: day, RESTING_HEART_RATE: 72.0, "day.step_count": 9e3}
-        z |= {DAY: day, RESTING_HEART_RATE: 3.0, "day.step_count": 3.0}
-        ((_, changed),) = opinions.scores(WHOLE_DAY, Told(told, z))
-        opinions.learn(WHOLE_DAY, Told(told, z))
+        opinions.learn(WHOLE_DAY, _state(day, (day * 7 % 5 - 2) / 2.0))
+    ((_, usual),) = opinions.scores(WHOLE_DAY, _state(70, 0.0))
+    opinions.learn(WHOLE_DAY, _state(70, 12.0))
+    ((_, changed),) = opinions.scores(WHOLE_DAY, _state(71, 12.0))
     assert usual < changed
     assert changed >= 0.5
+
+
+def _state(day: int, off: float) -> Told:
+    """A day on which heart rate and steps are off by so many units, and standard deviations."""
+    z = max(-3.0, min(3.0, off))
+    return Told(
+        {DAY: float(day), RESTING_HEART_RATE: 60.0 + off, "day.step_count": 8_000.0 + off},
+        {DAY: float(day), RESTING_HEART_RATE: z, "day.step_count": z},
+    )
 
 
 def test_a_day_is_scored_with_the_night_of_its_date_and_no_other() -> None:

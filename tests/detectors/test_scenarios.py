@@ -22,7 +22,7 @@ MUTED = RowContext(detected_at=0.0, muted=True)
 
 
 def _known(seed: int = 1, **usual: float) -> Person:
-    person = Person(seed, **usual)
+    person = Person(seed, config=CONFIG, **usual)
     assert person.live(KNOWN_DAYS) == []
     return person
 

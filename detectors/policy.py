@@ -68,6 +68,12 @@ DAYS_A_MONTH = 30
 LONG_DAYS = 3
 """Days after which an episode of nights and days is long."""
 
+NEXT_DATE_S = 22.0 * 3_600.0
+"""A row that ends sooner (s) after the last one that supported an episode is of the same date.
+
+A night that was urgent at once is not over because the day that follows it is told.
+"""
+
 OFFSET_RISE = 0.2
 """By how much an episode that ends raises the person's threshold (standard deviations)."""
 
@@ -212,6 +218,8 @@ class Policy:
         still going on, and in balance it lets a person ring as often as the budget says.
         """
         if episode is not None and episode.is_open:
+            if row.end - episode.last_end < NEXT_DATE_S:
+                return
             episode.is_open = False
             state.offset = min(state.offset + OFFSET_RISE, OFFSET_MAX)
         elif row.window is WindowKind.DAY:

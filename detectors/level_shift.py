@@ -10,10 +10,9 @@ jump in a whitened signal); Sidak 1967 (correction for the number of statistics 
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Self
 
-import msgspec
 from msgspec import Struct
 from river.stats import Mean
 
@@ -23,7 +22,16 @@ from detectors.config import Concern
 from detectors.features import Shape, from_shape, to_shape
 from detectors.patterns import Domain
 from detectors.running import mean_of, numbers_of, update
-from detectors.shifts import SPAN_DAYS, Day, Role, Shift, most_telling
+from detectors.shifts import (
+    Day,
+    Role,
+    Shift,
+    days_of,
+    days_of_numbers,
+    keep,
+    most_telling,
+    numbers_of_days,
+)
 
 WARM_UP_DAYS = 14
 """Values of its own before a feature counts, unless a site decides otherwise."""
@@ -164,8 +172,8 @@ class LevelShift:
         self._warm_up_days = warm_up_days
         self._days_min = days_min
         self._usual: dict[str, _Usual] = {}
-        # Never changed, only replaced, so that twins can share it.
-        self._recent: Mapping[str, tuple[Day, ...]] = {}
+        # Never changed, only replaced, so that twins can share it. Days are kept packed.
+        self._recent: Mapping[str, bytes] = {}
 
     def score_one(self, x: Mapping[str, float]) -> float:
         """How often chance alone stays below what ``x`` and the days before it tell."""
@@ -177,7 +185,7 @@ class LevelShift:
         """The most telling shift with ``x`` taken in; None while no feature has warmed up."""
         today = self._day_of(x)
         recent = {**self._recent, **dict(self._told(x, today))}
-        known = {name: days for name, days in sorted(recent.items()) if self._is_known(name)}
+        known = {name: days_of(recent[name]) for name in sorted(recent) if self._is_known(name)}
         roles = {feature: self._term(feature).role for feature in known}
         return most_telling(known, roles, today, self._days_min) if known else None
 
@@ -204,7 +212,7 @@ class LevelShift:
                     continue
                 self._usual[feature] = _Usual(term)
             news = self._news(feature, value, today)
-            recent[feature] = _kept(recent.get(feature, ()), news.day)
+            recent[feature] = keep(recent.get(feature, b""), news.day)
             _learn(self._usual[feature], term, news)
         self._recent = recent
 
@@ -220,15 +228,17 @@ class LevelShift:
         }
 
     def to_state(self) -> State:
-        """By feature: count, (n, mean) of centre and deviation; and the numbers of its days."""
+        """By feature: count, (n, mean) of centre and deviation; and its days up to the last."""
         usual = {
             feature: [own.count, *numbers_of(own.centre), *numbers_of(own.deviation)]
             for feature, own in sorted(self._usual.items())
         }
+        last_day = self._last_day()
         recent = {
-            feature: msgspec.to_builtins(days) for feature, days in sorted(self._recent.items())
+            feature: numbers_of_days(kept, last_day)
+            for feature, kept in sorted(self._recent.items())
         }
-        return {"usual": usual, "recent": recent}
+        return {"usual": usual, "last_day": last_day, "recent": recent}
 
     @classmethod
     def from_state(
@@ -240,7 +250,7 @@ class LevelShift:
     ) -> Self:
         """A detector as it was; all but ``state`` is configuration."""
         shift = cls(term_of, warm_up_days, days_min)
-        recent: dict[str, tuple[Day, ...]] = {}
+        recent: dict[str, bytes] = {}
         for feature, (count, *means) in state["usual"].items():
             term = term_of(feature)
             if term is None:
@@ -249,7 +259,7 @@ class LevelShift:
             own.count = int(count)
             own.centre, own.deviation = mean_of(*means[:2]), mean_of(*means[2:])
             if feature in state["recent"]:
-                recent[feature] = msgspec.convert(state["recent"][feature], tuple[Day, ...])
+                recent[feature] = days_of_numbers(state["recent"][feature], state["last_day"])
         shift._recent = recent
         return shift
 
@@ -262,19 +272,24 @@ class LevelShift:
     def _day_of(self, x: Mapping[str, float]) -> int:
         if DAY in x:
             return int(x[DAY])
-        return max((days[-1].day for days in self._recent.values()), default=-1) + 1
+        return self._last_day() + 1
 
-    def _told(self, x: Mapping[str, float], today: int) -> Iterator[tuple[str, tuple[Day, ...]]]:
+    def _last_day(self) -> int:
+        """Number of the last day that is kept of any feature; -1 before any."""
+        return max((days_of(kept)[-1].day for kept in self._recent.values()), default=-1)
+
+    def _told(self, x: Mapping[str, float], today: int) -> Iterator[tuple[str, bytes]]:
         for feature, value in x.items():
             if feature in self._usual:
                 news = self._news(feature, value, today)
-                yield feature, _kept(self._recent.get(feature, ()), news.day)
+                yield feature, keep(self._recent.get(feature, b""), news.day)
 
     def _news(self, feature: str, value: float, today: int) -> _News:
         usual, term = self._usual[feature], self._term(feature)
         shaped = to_shape(term.shape, value)
         centre = usual.centre.get() if usual.centre.n > 0.0 else shaped
-        before = [day for day in self._recent.get(feature, ()) if day.day < today]
+        kept = days_of(self._recent.get(feature, b""))
+        before = [day for day in kept if day.day < today]
         carried = term.carried(today - before[-1].day) if before else 0.0
         left = carried * (to_shape(term.shape, before[-1].value) - centre) if before else 0.0
         scale = usual.scale(term)
@@ -291,11 +306,6 @@ class LevelShift:
             gain * (1.0 - carried),
         )
         return _News(shaped - centre, innovation, sd, scale, day)
-
-
-def _kept(before: Sequence[Day], day: Day) -> tuple[Day, ...]:
-    """The days that a later look needs: those within the span, and the last one in any case."""
-    return (*(old for old in before if day.day - SPAN_DAYS < old.day < day.day), day)
 
 
 def _learn(usual: _Usual, term: Term, news: _News) -> None:

@@ -6,6 +6,7 @@ their sum, weighted by gain. It is normal with variance one where nothing change
 """
 
 import math
+import struct
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from msgspec import Struct
@@ -17,11 +18,14 @@ from detectors.patterns import DOMAINS_MIN, PATTERNS, Domain, Pattern
 SPAN_DAYS = 5
 """Days within which a shift is looked for; what comes slower is a matter of `drift`."""
 
+STEPS = 1_024.0
+"""Steps to one of a unit, or of a standard deviation, in which what days told is kept."""
+
 SHARE_MIN = 0.1
 """Parts of a pattern below this share of the score are not told."""
 
 
-class Day(Struct, frozen=True, gc=False, array_like=True):
+class Day(Struct, frozen=True, gc=False):
     """What one day told of a feature.
 
     ``value`` is in the feature's unit, ``expected`` what the days before let expect of it.
@@ -35,6 +39,43 @@ class Day(Struct, frozen=True, gc=False, array_like=True):
     innovation: float
     onset: float
     after: float
+
+
+_KEPT = struct.Struct("<idq3h")
+_STEPS_MAX = 2**62
+
+
+def keep(before: bytes, day: Day) -> bytes:
+    """The days that a later look needs, packed: those within the span, and ``day`` as the last.
+
+    All but the value is rounded to `STEPS`, so that a day is the same one wherever it is read.
+    """
+    kept = [old for old in _KEPT.iter_unpack(before) if day.day - SPAN_DAYS < old[0] < day.day]
+    expected = max(-_STEPS_MAX, min(_STEPS_MAX, day.expected * STEPS))
+    in_sd = (round(part * STEPS) for part in (day.innovation, day.onset, day.after))
+    new = _KEPT.pack(day.day, day.value, round(expected), *in_sd)
+    return b"".join([*(_KEPT.pack(*old) for old in kept), new])
+
+
+def days_of(kept: bytes) -> tuple[Day, ...]:
+    """Days as they were kept, in their order."""
+    return tuple(
+        Day(day, value, *(part / STEPS for part in parts))
+        for day, value, *parts in _KEPT.iter_unpack(kept)
+    )
+
+
+def numbers_of_days(kept: bytes, last_day: int) -> list[list[float]]:
+    """Days as numbers: days before the last one, value, and the rest in steps."""
+    return [[last_day - day, *told] for day, *told in _KEPT.iter_unpack(kept)]
+
+
+def days_of_numbers(numbers: Sequence[Sequence[float]], last_day: int) -> bytes:
+    """Days as they were kept."""
+    return b"".join(
+        _KEPT.pack(last_day - int(before), value, *map(int, parts))
+        for before, value, *parts in numbers
+    )
 
 
 class Role(Struct, frozen=True):

@@ -21,7 +21,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --retries 10 --timeout 60
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --extra build $(if $(UPGRADE),--upgrade,)
 
-.PHONY: help demo test servers lint format bench chaos contract grafana lock secrets clean
+.PHONY: help demo test servers lint format bench evidence chaos contract grafana lock secrets clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ format: $(DEV) ## bring the sources into form
 
 bench: $(DEV) ## run the benchmarks, write bench/results.json
 	$(BIN)/python -m bench
+
+evidence: $(DEV) ## what detection finds of planted changes in LifeSnaps (WAKELINE_SHARED_DATA)
+	$(BIN)/python -m bench.evidence
 
 # How many trials `make chaos` makes, and the seed of the first; FIRST=7 SEEDS=1 is the seventh alone.
 SEEDS := 10

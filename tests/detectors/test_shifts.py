@@ -40,7 +40,7 @@ def test_one_feature_alone_tells_from_the_day_on_which_it_moved() -> None:
     assert (part.feature, part.side, part.share) == ("sleep", -1, 1.0)
     assert [day.day for day in part.days] == [TODAY - 2, TODAY - 1, TODAY]
     # Looked at to both sides.
-    assert shift.z == pytest.approx(_largest_of(1.5 * math.sqrt(3.0) - 2))
+    assert shift.z == pytest.approx(_largest_of(1.5 * math.sqrt(3.0), 2))
 
 
 def test_small_changes_that_go_together_tell_more_than_each_alone() -> None:

@@ -144,7 +144,9 @@ class SubjectModels:
             x[HOUR] = _local_hour(row)
         if row.window in DATED_WINDOWS:
             told = self._told(row)
-            self._drift.learn_one(self._drifting(told))
+            deviations = self._drifting(told)
+            if deviations.keys() - {DAY}:
+                self._drift.learn_one(deviations)
             self._shift.learn_one(told.values)
             self._opinions.learn(row.window, told)
         baseline.learn_one(x)

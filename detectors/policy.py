@@ -196,8 +196,11 @@ class Policy:
     def _judge_slow(
         self, state: PolicyState, row: FeatureRow, scores: Scores, context: RowContext
     ) -> list[Alert]:
-        """Nights and days: what has been moving away for a while, told once in four weeks."""
-        if not scores.drifted:
+        """Nights and days: what has been moving away for a while, told once in four weeks.
+
+        A shift that was just told moves the same figures, and is not told a second time.
+        """
+        if not scores.drifted or self._is_recent(state.episodes.get("change|day"), row):
             return []
         key = "slow|day"
         episode = state.episodes.get(key)
@@ -246,14 +249,16 @@ class Policy:
         state.episodes[key] = episode = episode_of(row, finding)
         return [alert_of(row, episode, finding, context)]
 
+    def _is_recent(self, episode: Episode | None, row: FeatureRow) -> bool:
+        """Whether an episode lasts, or ended within the refractory period."""
+        refractory_s = self._config.refractory_h * 3_600.0
+        return episode is not None and row.end - episode.last_end < refractory_s
+
     def _is_held_back(
         self, episode: Episode | None, row: FeatureRow, rule: str, context: RowContext
     ) -> bool:
         """Whether a new WATCH stays silent; it rings later if it is still there then."""
-        is_refractory = (
-            episode is not None and row.end - episode.last_end < self._config.refractory_h * 3_600.0
-        )
-        return context.muted or rule in context.snoozed_rules or is_refractory
+        return context.muted or rule in context.snoozed_rules or self._is_recent(episode, row)
 
     def _finding(
         self,

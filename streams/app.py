@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import faust
 import structlog
+from aiokafka.errors import KafkaConnectionError  # type: ignore[import-untyped]  # no py.typed
 from faust.types import TP
 
 from connectors.base import ResultSink
@@ -124,10 +125,23 @@ class Worker:
         interval_s = self._settings.checkpoint_interval_s
         try:
             async with HealthServer(self._figures, place, checkpoint_interval_s=interval_s):
-                await self._run()
+                while not self._stop.is_set():
+                    if await self._has_run():
+                        break
         finally:
             if self._sink is not None:
                 await self._sink.close()
+
+    async def _has_run(self) -> bool:
+        """Run until the end; False if the broker went away before the worker was ready."""
+        try:
+            await self._run()
+        except KafkaConnectionError:
+            if self.ready.is_set():
+                raise
+            log.warning("the broker went away while the worker started; it is waited for")
+            return False
+        return True
 
     async def _run(self) -> None:
         ease_collector()

@@ -82,7 +82,8 @@ def test_the_statistic_is_that_of_generalised_least_squares(
         shift.observe_one(x)
     found = shift.look(told[-1])
     assert found is not None
-    assert found.z == pytest.approx(_expected(values, days, persistence), rel=1e-9, abs=1e-9)
+    # Innovations and gains are kept in steps of 1/1024.
+    assert found.z == pytest.approx(_expected(values, days, persistence), rel=0, abs=4e-3)
 
 
 @settings(max_examples=60, deadline=None)

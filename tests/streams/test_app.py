@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.errors import KafkaConnectionError  # type: ignore[import-untyped]  # no py.typed
 
+import streams.app
 from connectors.base import Refuse
 from connectors.broker import EmbeddedBroker, free_port
 from connectors.kafka import ensure_topics
@@ -116,6 +118,34 @@ async def working(worker: Worker) -> AsyncIterator[None]:
     finally:
         worker.stop()
         await task
+
+
+@pytest.mark.broker
+def test_a_broker_that_goes_away_while_a_worker_starts_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, tries = streams.app._start, []
+
+    async def start_at_the_second_try(apps: list[Any]) -> None:
+        tries.append(len(apps))
+        if len(tries) == 1:
+            raise KafkaConnectionError("gone")
+        await start(apps)
+
+    monkeypatch.setattr(streams.app, "_start", start_at_the_second_try)
+
+    async def scenario() -> None:
+        sink = Kept()
+        async with broker_with_topics() as address:
+            worker = worker_of(address, sink)
+            running = asyncio.ensure_future(worker.run())
+            await asyncio.wait_for(worker.ready.wait(), 60.0)
+            worker.stop()
+            await running
+        assert sink.is_closed
+
+    run(scenario())
+    assert tries == [2, 2]
 
 
 @pytest.mark.broker

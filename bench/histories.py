@@ -85,15 +85,18 @@ def models_of(seed: int) -> SubjectModels:
     """Give models that learned every scored feature up to the day before the recordings begin."""
     cohort = load_cohort()
     models = SubjectModels(DetectionConfig(), cohort)
-    for row in learned_rows(seed, cohort):
+    for row in settled_rows(seed, cohort, range(-TAUGHT_DAYS, 0)):
         models.learn(row)
     return models
 
 
-def learned_rows(seed: int, cohort: Cohort) -> Iterator[FeatureRow]:
-    """Give settled rows of a person who is as the cohort's, each day's hours, night and day."""
+def settled_rows(seed: int, cohort: Cohort, days: range) -> Iterator[FeatureRow]:
+    """Give rows of a person who is as the cohort's: each day's hours, night and day.
+
+    ``days`` are counted from the beginning of the recordings.
+    """
     chance = np.random.default_rng(seed)
-    for number in range(-TAUGHT_DAYS, 0):
+    for number in days:
         start_s = START_S + number * DAY_S
         for hour in range(24):
             begins_s = start_s + hour * HOUR_S
@@ -128,8 +131,11 @@ def _values(chance: np.random.Generator, cohort: Cohort, kind: WindowKind) -> di
 def _value(chance: np.random.Generator, cohort: Cohort, spec: FeatureSpec) -> float:
     prior = cohort.prior(spec.window, spec.feature)
     if prior is None:
-        return abs(float(chance.normal(10.0 * spec.floor, 2.0 * spec.floor)))
-    return from_shape(spec.shape, float(chance.normal(prior.centre, prior.scale)))
+        value = abs(float(chance.normal(10.0 * spec.floor, 2.0 * spec.floor)))
+    else:
+        value = from_shape(spec.shape, float(chance.normal(prior.centre, prior.scale)))
+    # Times and numbers are whole ones, what is measured is not.
+    return float(round(value)) if spec.unit in {"min", "count"} else value
 
 
 def with_histories(records: Sequence[StateRecord]) -> list[StateRecord]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.results import Progress, Result, keep, table
 from tests.servers import ServerMissing
 
-BENCHMARKS = ("messages", "replay", "memory", "state", "checkpoint", "scaling", "sink")
+BENCHMARKS = ("messages", "replay", "science", "memory", "state", "checkpoint", "scaling", "sink")
 """Each is a module of this package whose ``run`` gives results."""
 
 

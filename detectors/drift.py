@@ -6,6 +6,7 @@ with the newer part of the last weeks.
 
 from array import array
 from collections.abc import Iterable, Mapping
+from itertools import accumulate, pairwise
 from typing import ClassVar, Self
 
 from river.drift import ADWIN, PageHinkley
@@ -179,20 +180,21 @@ class _Follower:
         self.stamps.append(stamp)
 
     def to_numbers(self) -> list[list[float]]:
-        """Scale, change and its age, the sums, values and their stamps, values of the warm-up."""
+        """Scale, change and its age, the sums, values, steps of stamps, values of the warm-up."""
         first = [self.scale, self.changed, self.age]
-        return [first, self.sums.to_numbers(), [*self.values], [*self.stamps], [*self.young]]
+        steps: list[float] = [stamp - before for before, stamp in pairwise([0, *self.stamps])]
+        return [first, self.sums.to_numbers(), [*self.values], steps, [*self.young]]
 
     @classmethod
     def from_numbers(cls, numbers: list[list[float]]) -> Self:
         """A follower as it was."""
         follower = cls()
-        first, sums, values, stamps, young = numbers
+        first, sums, values, steps, young = numbers
         follower.scale = first[0]
         follower.changed, follower.age = map(int, first[1:])
         follower.sums = _PageHinkley.from_numbers(sums)
         follower.values = array("h", map(int, values))
-        follower.stamps = array("i", map(int, stamps))
+        follower.stamps = array("i", accumulate(map(int, steps)))
         follower.window = _adwin(follower.values)
         follower.young = list(young)
         return follower

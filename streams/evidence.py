@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Self, cast
 
-import numpy as np
 from msgspec import Struct
 
 from streams.decoding import record_date, record_time
@@ -26,6 +25,7 @@ from streams.events import (
     Timed,
 )
 from streams.grid import Grid
+from streams.instants import instant_bytes, instants_of
 from streams.listed import Listed, Placed, Source, record_start_s
 from streams.localtime import LATEST_DATE_END_S, OffsetLog, OffsetLogState, date_index
 from streams.timeline import Timeline, TimelineState
@@ -72,19 +72,15 @@ class PhoneLog:
         del self.times[:place], self.codes[:place]
 
     def to_state(self) -> "PhoneState":
-        """Differences of successive times as whole numbers, their bytes of like rank together."""
-        numbers = np.frombuffer(self.times, dtype="<i8")
-        steps = np.diff(numbers, prepend=np.int64(0)).view(np.uint8).reshape(-1, 8)
-        return self.first_s, steps.T.tobytes(), self.codes.tobytes()
+        """Everything there is to know of it."""
+        return self.first_s, instant_bytes(self.times), self.codes.tobytes()
 
     @classmethod
     def from_state(cls, state: "PhoneState") -> Self:
         """A log as it was."""
         log = cls()
         log.first_s, planes, codes = state
-        steps = np.frombuffer(planes, dtype=np.uint8).reshape(8, -1).T
-        numbers = np.cumsum(np.ascontiguousarray(steps).view("<i8").ravel())
-        log.times = array("d", numbers.tobytes())
+        log.times = instants_of(planes)
         log.codes = array("B", codes)
         return log
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from streams.decoding import record_date, record_time
 from streams.events import RECORD_TYPES, Record
+from streams.instants import instant_bytes, instants_of
 from streams.localtime import date_end_s, date_index
 
 Source = tuple[int, str]
@@ -72,8 +73,19 @@ def _identity(record: Record) -> str | float:
     return record.record_id if record.record_id is not None else record_start_s(record)
 
 
-DayRecords = list[tuple[str, int, str, list[Entry]]]
-"""Of one day: type, source (priority, id), and the records."""
+class Columns(Struct):
+    """Records of one type and source on one day, as `instant_bytes` and without their times.
+
+    ``rest``: all as if they had the first one's time; as they are where one has none.
+    """
+
+    received: bytes
+    times: bytes
+    rest: list[msgspec.Raw]
+
+
+DayRecords = list[tuple[str, int, str, Columns | list[Entry]]]
+"""Of one day: type, source (priority, id), and the records; whole ones of state version 1."""
 
 
 class Listed:
@@ -153,11 +165,15 @@ class Listed:
 
     def to_state(self, day: int) -> DayRecords:
         """The records of a day."""
-        return [(schema, *source, _unpack(packed)) for schema, source, packed in self._packed(day)]
+        return [
+            (schema, *source, _to_columns(schema, _unpack(packed)))
+            for schema, source, packed in self._packed(day)
+        ]
 
     def add_state(self, day: int, state: DayRecords) -> None:
         """Take in a day as it was."""
-        for schema, priority, source_id, entries in state:
+        for schema, priority, source_id, kept in state:
+            entries = _from_columns(schema, kept) if isinstance(kept, Columns) else kept
             sources = self._days.setdefault(schema, {})
             sources.setdefault((priority, source_id), {})[day] = _pack(entries)
 
@@ -166,6 +182,31 @@ class Listed:
             for source, days in sorted(sources.items()):
                 if day in days:
                     yield schema, source, days[day]
+
+
+def _to_columns(schema: str, entries: list[Entry]) -> Columns:
+    received = instant_bytes(entry.received for entry in entries)
+    records = [_record_decoders[schema].decode(entry.record) for entry in entries]
+    times = [time for record in records if (time := record_time(record)) is not None]
+    if len(times) < len(records):
+        return Columns(received, b"", [entry.record for entry in entries])
+    return Columns(received, instant_bytes(times), [_at(record, times[0]) for record in records])
+
+
+def _from_columns(schema: str, columns: Columns) -> list[Entry]:
+    rest = columns.rest
+    if columns.times:
+        records = map(_record_decoders[schema].decode, rest)
+        rest = [_at(*told) for told in zip(records, instants_of(columns.times), strict=True)]
+    return [
+        Entry(received, record)
+        for received, record in zip(instants_of(columns.received), rest, strict=True)
+    ]
+
+
+def _at(record: Record, time: float) -> msgspec.Raw:
+    """A timed record encoded as if it had another time."""
+    return msgspec.Raw(_encoder.encode(msgspec.structs.replace(record, time=time)))
 
 
 def _find(

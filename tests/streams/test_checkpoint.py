@@ -303,5 +303,5 @@ def test_owners_that_follow_one_another_write_the_oldest_records_anew_first() ->
 def test_a_state_of_an_unknown_version_stops_with_one_clear_line() -> None:
     sealed = Sealed(_many(users=1, hours=3).logs)
     sealed.change("u0/head", lambda value: bytes([STATE_VERSION + 1]) + value[1:])
-    with pytest.raises(StateUnknown, match=r"version 2.*knows version 1"):
+    with pytest.raises(StateUnknown, match=r"version 3.*knows versions 1 to 2"):
         sealed.restore()

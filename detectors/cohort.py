@@ -5,9 +5,10 @@ Nothing is learned across subjects on the fly: a cohort is a file, fitted from r
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_right
 from functools import lru_cache
 from importlib.resources import files
+from operator import itemgetter
 from typing import Annotated
 
 import msgspec
@@ -20,6 +21,9 @@ DEFAULT_FILE = "cohort_default.json"
 
 FALLBACK_BUDGETS = [(0.1, 4.0), (1.0, 3.0)]
 """Thresholds of a rule of which a cohort says nothing."""
+
+HALVING_Z = 0.5
+"""By how much (standard deviations) a threshold rises where a budget is halved below all tried."""
 
 Positive = Annotated[float, Meta(gt=0.0)]
 
@@ -64,14 +68,15 @@ class Cohort(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def threshold_z(self, rule: str, per_month: float) -> float:
         """Threshold (standard deviations) of a rule for a budget (alerts per person-month).
 
-        Between and beyond the budgets that were fitted it goes on in a straight line over the
-        logarithm of the budget.
+        The lowest of those tried that kept to the budget, since a budget is an upper limit. For
+        less than the least that was tried, ``HALVING_Z`` more for each halving.
         """
         points = sorted(self.budgets.get(rule, FALLBACK_BUDGETS))
-        place = min(max(bisect_left(points, (per_month,)), 1), len(points) - 1)
-        (low, high), (first, last) = zip(*points[place - 1 : place + 1], strict=True)
-        share = math.log(per_month / low) / math.log(high / low)
-        return float(first + share * (last - first))
+        place = bisect_right(points, per_month, key=itemgetter(0))
+        if place:
+            return points[place - 1][1]
+        rate, threshold_z = points[0]
+        return threshold_z + HALVING_Z * math.log2(rate / per_month)
 
 
 def load_cohort(data: bytes | None = None) -> Cohort:

@@ -31,7 +31,7 @@ ROWS_MIN = 500
 QUANTILE = 0.93
 """Share of rows whose highest score of a feature stays below the threshold of their kind."""
 
-THRESHOLDS_Z = tuple(round(0.2 * step, 1) for step in range(2, 21))
+THRESHOLDS_Z = tuple(round(0.1 * step, 1) for step in range(4, 41))
 """Thresholds of a shift (standard deviations) that are tried for budgets."""
 
 SD_OF_QUARTILES = 1.349

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 from detectors.base import DAY, HOUR, State
-from detectors.baseline import Baseline, Usual
+from detectors.baseline import BAND_Z, Baseline, Usual
 from detectors.cohort import Cohort
 from detectors.config import Concern, DetectionConfig
 from detectors.drift import Drift
@@ -250,10 +250,12 @@ class SubjectModels:
         found = self._drift.scores(deviations)
         for key, score in found.items():
             term = self._terms.term_of(key)
-            if score >= 1.0 and term is not None and _is_of_concern(term.role, deviations[key]):
+            feature = spec_of_key(key).feature
+            is_told = term is not None and _is_of_concern(term.role, deviations[key])
+            # Of a day that is within the usual, nobody would understand it.
+            if score >= 1.0 and is_told and abs(scores.reasons[feature].z or 0.0) >= BAND_Z:
                 since = self._drift.since(key)
-                today = row.local_date.toordinal()
-                scores.drifted[spec_of_key(key).feature] = today if since is None else since
+                scores.drifted[feature] = row.local_date.toordinal() if since is None else since
         if found:
             about = {"detector": Drift.name, "version": self._version(Drift.version)}
             state = _state(is_anomalous=bool(scores.drifted))

@@ -122,6 +122,8 @@ class BatchConsumer(KafkaConsumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on as it is
         # Where the next fetch of a topic-partition has to begin; absent after a seek.
         self._fetch_from: dict[TP, int] = {}
+        # How often it was said where to read on.
+        self._seeks = 0
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -133,13 +135,15 @@ class BatchConsumer(KafkaConsumer):
     ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch, and yield what came as one message per topic-partition."""
         wait_s = min(timeout, PAUSED_POLL_S) if self._paused_partitions else timeout
+        # Before the wait: what comes of a fetch from before a seek, however late, is not what the
+        # agent reads next, and would hide what lies between.
+        generation, seeks = self.app.consumer_generation_id, self._seeks
         fetched, _ = await self._wait_next_records(wait_s)
-        generation = self.app.consumer_generation_id
         if not fetched or self.should_stop:
             return
         # All are counted before the first is handed on: what gets lost from here on is a gap.
         batches = [(tp, await self._batch(tp, records)) for tp, records in fetched.items()]
-        if self._is_moving(generation):
+        if self._is_moving(generation) or self._seeks != seeks:
             await self._seek_back()
             return
         # Stock leaves out partitions that were paused since the fetch, and so loses their records.
@@ -162,16 +166,19 @@ class BatchConsumer(KafkaConsumer):
 
     async def perform_seek(self) -> None:
         """Seek to where reading starts; called after each assignment."""
+        self._seeks += 1
         self._fetch_from.clear()
         await super().perform_seek()
         read_from = cast(BatchTransport, self.transport).read_from
         if read_from is not None:
             assigned = frozenset(self.assignment())
             await self.seek_wait(await read_from(self, assigned))
+            self._seeks += 1
             self._fetch_from.clear()
 
     async def seek(self, partition: TP, offset: int) -> None:
         """Seek one topic-partition; its next batch need not continue the last."""
+        self._seeks += 1
         self._fetch_from.pop(partition, None)
         await super().seek(partition, offset)
 

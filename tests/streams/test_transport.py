@@ -241,6 +241,35 @@ def test_records_that_are_gone_before_they_were_read_are_a_gap(
     run(main())
 
 
+@pytest.mark.parametrize("moves", ["generation", "seek"])
+def test_what_was_fetched_before_a_seek_is_read_again_and_never_handed_on(moves: str) -> None:
+    """Handed on, it would be taken for the first batch after the seek, and hide a gap."""
+
+    async def main() -> None:
+        consumer, tp = cast("Any", consumer_of(log_begins_at=0)), TP(TOPIC, 0)
+        app = SimpleNamespace(consumer_generation_id=1)
+        consumer._paused_partitions, consumer._seeks = set(), 0
+        consumer.app, consumer.flow_active = app, True
+        consumer._stopped = consumer._crashed = asyncio.Event()
+        sought = []
+
+        async def perform_seek() -> None:
+            sought.append(tp)
+
+        async def fetch(wait_s: float) -> tuple[dict[TP, list[Any]], set[TP]]:
+            if moves == "generation":
+                app.consumer_generation_id += 1
+            else:
+                consumer._seeks += 1
+            return {tp: records(7, 8)}, {tp}
+
+        consumer.perform_seek, consumer._wait_next_records = perform_seek, fetch
+        assert [message async for message in consumer.getmany(1.0)] == []
+        assert sought == [tp]
+
+    run(main())
+
+
 def test_highest_acknowledged_offset_is_committed_once() -> None:
     consumer = consumer_of(log_begins_at=0)
     tp = TP(TOPIC, 0)

@@ -140,11 +140,11 @@ class SubjectModels:
         x = {**row.values, DAY: float(row.local_date.toordinal())}
         if row.window is WindowKind.HOUR:
             x[HOUR] = _local_hour(row)
-        if row.window in DATED_WINDOWS:
-            self._drift.learn_one({**self._deviations(row), DAY: x[DAY]})
+        dated = self._terms.dated(row) if row.window in DATED_WINDOWS else {}
+        if dated:
+            self._drift.learn_one({**self._deviations(row, dated), DAY: x[DAY]})
         baseline.learn_one(x)
-        if row.window in DATED_WINDOWS:
-            dated = self._terms.dated(row)
+        if dated:
             self._shift.learn_one(dated)
             self._opinions.learn(row.window, dated)
 
@@ -227,16 +227,16 @@ class SubjectModels:
         about = {"detector": LevelShift.name, "version": self._version(LevelShift.version)}
         threshold = 1.0 - tail_of(threshold_z)
         scores.append(_anomaly(row, score=score, threshold=threshold, state=state, **about))
-        self._score_drift(row, scores)
+        self._score_drift(row, scores, x)
         for model, score in self._opinions.scores(row.window, x):
             about = {"detector": model.name, "version": model.version}
             state = _state(is_anomalous=score >= OPINION_THRESHOLD)
             found = _anomaly(row, score=score, threshold=OPINION_THRESHOLD, state=state, **about)
             scores.append(found)
 
-    def _score_drift(self, row: FeatureRow, scores: Scores) -> None:
+    def _score_drift(self, row: FeatureRow, scores: Scores, x: dict[str, float]) -> None:
         """Say of features that tell of the person's state whether they have been moving away."""
-        deviations = self._deviations(row)
+        deviations = self._deviations(row, x)
         found = self._drift.scores(deviations)
         for key, score in found.items():
             term = self._terms.term_of(key)
@@ -250,9 +250,8 @@ class SubjectModels:
             score = max(found.values())
             scores.append(_anomaly(row, score=score, threshold=1.0, state=state, **about))
 
-    def _deviations(self, row: FeatureRow) -> dict[str, float]:
+    def _deviations(self, row: FeatureRow, x: dict[str, float]) -> dict[str, float]:
         """Deviations from usual (standard deviations, clipped) of features that may drift."""
-        x = self._terms.dated(row)
         values = {spec_of_key(key).feature: value for key, value in x.items() if key != DAY}
         found = {}
         for feature, usual in self._baselines[row.window].look(values):

@@ -67,8 +67,8 @@ def last_before(kept: bytes, today: int) -> tuple[int, float] | None:
 def days_of(kept: bytes) -> tuple[Day, ...]:
     """Days as they were kept, in their order."""
     return tuple(
-        Day(day, value, *(part / STEPS for part in parts))
-        for day, value, *parts in _KEPT.iter_unpack(kept)
+        Day(day, value, expected / STEPS, innovation / STEPS, onset / STEPS, after / STEPS)
+        for day, value, expected, innovation, onset, after in _KEPT.iter_unpack(kept)
     )
 
 
@@ -129,10 +129,11 @@ class _Statistic(Struct, frozen=True):
 
     def strength(self, strengths: Mapping[str, float], lasting: Set[str]) -> float:
         """In standard deviations; minus infinity where nothing has lasted."""
+        if self.pattern is None:
+            ((feature, weight),) = self.weights.items()
+            return weight * strengths[feature] if feature in lasting else -math.inf
         if lasting.isdisjoint(self.weights):
             return -math.inf
-        if self.pattern is None:
-            return sum(weight * strengths[feature] for feature, weight in self.weights.items())
         told = [feature for feature in self.weights if feature in strengths]
         of_domain = self._counts(told)
         if len(of_domain) < DOMAINS_MIN:
@@ -208,7 +209,9 @@ def most_telling(
 
 
 def _since(days: Sequence[Day], since: int) -> tuple[Day, ...]:
-    return tuple(day for day in days if day.day >= since)
+    # Mostly one day after the other is there: what comes before is quickly skipped.
+    first = next((place for place, day in enumerate(days) if day.day >= since), len(days))
+    return tuple(days[first:])
 
 
 def _strength(days: Sequence[Day]) -> float:

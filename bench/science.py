@@ -119,16 +119,16 @@ def slow_row_ms() -> float:
 
 def memory_kib() -> float:
     """Give what models, policy and history take a subject (KiB), unsettled days in view."""
-    config, cohort = DetectionConfig(), load_cohort()
+    config = DetectionConfig()
     packed = [_packed(seed) for seed in range(VARIANTS)]
     rows = [list(_later_rows(seed, UNSETTLED_DAYS)) for seed in range(VARIANTS)]
-    held = [_restored(packed[0], rows[0], config)]
+    first = _restored(packed[0], rows[0], config)
     gc.collect()
     before = resident()
-    for number in range(RESTORED):
-        held.append(_restored(packed[number % VARIANTS], rows[number % VARIANTS], config))
+    variants = [number % VARIANTS for number in range(RESTORED)]
+    held = [first, *(_restored(packed[variant], rows[variant], config) for variant in variants)]
     gc.collect()
-    return (resident() - before) / RESTORED / KIB
+    return (resident() - before) / (len(held) - 1) / KIB
 
 
 def _packed(seed: int) -> tuple[bytes, bytes]:

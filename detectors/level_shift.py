@@ -29,6 +29,7 @@ from detectors.shifts import (
     days_of,
     days_of_numbers,
     keep,
+    last_before,
     most_telling,
     numbers_of_days,
 )
@@ -288,10 +289,9 @@ class LevelShift:
         usual, term = self._usual[feature], self._term(feature)
         shaped = to_shape(term.shape, value)
         centre = usual.centre.get() if usual.centre.n > 0.0 else shaped
-        kept = days_of(self._recent.get(feature, b""))
-        before = [day for day in kept if day.day < today]
-        carried = term.carried(today - before[-1].day) if before else 0.0
-        left = carried * (to_shape(term.shape, before[-1].value) - centre) if before else 0.0
+        before = last_before(self._recent.get(feature, b""), today)
+        carried = term.carried(today - before[0]) if before else 0.0
+        left = carried * (to_shape(term.shape, before[1]) - centre) if before else 0.0
         scale = usual.scale(term)
         doubt = 1.0 + (1.0 - carried) ** 2 / max(usual.centre.n, 0.5)
         sd = scale * math.sqrt((1.0 - carried**2) / term.fresh * doubt)

@@ -8,6 +8,7 @@ their sum, weighted by gain. It is normal with variance one where nothing change
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -57,11 +58,17 @@ def keep(before: bytes, day: Day) -> bytes:
     return b"".join([*(_KEPT.pack(*old) for old in kept), new])
 
 
+def last_before(kept: bytes, today: int) -> tuple[int, float] | None:
+    """Number and value of the last day that is kept before ``today``, None without one."""
+    before = [(day, value) for day, value, *_ in _KEPT.iter_unpack(kept) if day < today]
+    return before[-1] if before else None
+
+
 def days_of(kept: bytes) -> tuple[Day, ...]:
     """Days as they were kept, in their order."""
     return tuple(
-        Day(day, value, *(part / STEPS for part in parts))
-        for day, value, *parts in _KEPT.iter_unpack(kept)
+        Day(day, value, expected / STEPS, innovation / STEPS, onset / STEPS, after / STEPS)
+        for day, value, expected, innovation, onset, after in _KEPT.iter_unpack(kept)
     )
 
 
@@ -122,11 +129,14 @@ class _Statistic(Struct, frozen=True):
 
     def strength(self, strengths: Mapping[str, float], lasting: Set[str]) -> float:
         """In standard deviations; minus infinity where nothing has lasted."""
+        if self.pattern is None:
+            ((feature, weight),) = self.weights.items()
+            return weight * strengths[feature] if feature in lasting else -math.inf
         if lasting.isdisjoint(self.weights):
             return -math.inf
         told = [feature for feature in self.weights if feature in strengths]
         of_domain = self._counts(told)
-        if self.pattern is not None and len(of_domain) < DOMAINS_MIN:
+        if len(of_domain) < DOMAINS_MIN:
             return -math.inf
         return sum(self._shares(strengths, of_domain)) / math.sqrt(len(of_domain))
 
@@ -177,7 +187,7 @@ def most_telling(
     Shift
         None when there is no statistic to look at, since no feature is of concern to any side.
     """
-    statistics = [*_singles(roles), *_patterns(roles)]
+    statistics = _statistics(tuple(roles.items()))
     best = -math.inf
     choice: tuple[int, _Statistic, dict[str, float]] | None = None
     for since in range(today - SPAN_DAYS + 1, today - days_min + 2):
@@ -199,7 +209,9 @@ def most_telling(
 
 
 def _since(days: Sequence[Day], since: int) -> tuple[Day, ...]:
-    return tuple(day for day in days if day.day >= since)
+    # Mostly one day after the other is there: what comes before is quickly skipped.
+    first = next((place for place, day in enumerate(days) if day.day >= since), len(days))
+    return tuple(days[first:])
 
 
 def _strength(days: Sequence[Day]) -> float:
@@ -209,6 +221,13 @@ def _strength(days: Sequence[Day]) -> float:
         told += day.after * day.innovation
         signal += day.after**2
     return told / math.sqrt(signal)
+
+
+@lru_cache(maxsize=256)
+def _statistics(told: tuple[tuple[str, Role], ...]) -> tuple[_Statistic, ...]:
+    """What there is to look at for some features, the same for everybody who has these."""
+    roles = dict(told)
+    return (*_singles(roles), *_patterns(roles))
 
 
 def _singles(roles: Mapping[str, Role]) -> Iterator[_Statistic]:

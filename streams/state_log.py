@@ -47,6 +47,7 @@ def known_names() -> bytes:
 
 
 _names = zstandard.ZstdCompressionDict(known_names(), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+_names.precompute_compress(level=_LEVEL)
 _compress = zstandard.ZstdCompressor(level=_LEVEL, dict_data=_names).compress
 _decompress = zstandard.ZstdDecompressor(dict_data=_names).decompress
 

@@ -2,8 +2,10 @@
 
 import datetime as dt
 
+import msgspec
+
 from streams.events import HeartRateVariability, Record, SleepEpisode, SleepSummary
-from streams.listed import REVISION_HORIZON_S, Listed
+from streams.listed import REVISION_HORIZON_S, DayRecords, Entry, Listed
 
 DAY = 19_700
 NIGHT_S = DAY * 86_400.0
@@ -80,3 +82,19 @@ def test_timed_and_dated_variability_stand_side_by_side() -> None:
     for record in (dated, timed):
         listed.add("heart_rate_variability/1", WATCH, record, received=1.0, cutoff_s=0.0)
     assert len(list(listed.read("heart_rate_variability/1", DAY, DAY))) == 2
+
+
+def test_records_at_rest_come_back_as_they_were_those_of_version_1_too() -> None:
+    listed, new, old = Listed(), Listed(), Listed()
+    for number in range(9):
+        add(listed, episode(number / 3, 6, f"n{number}"), received=10.5 + number**2)
+    date = dt.date(1970, 1, 1) + dt.timedelta(days=DAY)
+    add(listed, SleepSummary(date=date, asleep_duration=400.0), received=99.0)
+    state = listed.to_state(DAY)
+    new.add_state(DAY, msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=DayRecords))
+    assert new.to_state(DAY) == state
+    assert held(new) == held(listed)
+    whole = [Entry(10.0, msgspec.Raw(msgspec.msgpack.encode(episode(1, 6, "a"))))]
+    kept = msgspec.msgpack.encode([("sleep_episode/1", *WATCH, whole)])
+    old.add_state(DAY, msgspec.msgpack.decode(kept, type=DayRecords))
+    assert held(old) == [episode(1, 6, "a")]

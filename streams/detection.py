@@ -14,7 +14,7 @@ from msgspec import Struct
 from detectors.base import State
 from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
-from detectors.models import SubjectModels
+from detectors.models import DATED_WINDOWS, SubjectModels
 from detectors.policy import Because, Policy, PolicyState, RowContext, withdrawn
 from detectors.terms import SCORED_WINDOWS
 from streams.events import (
@@ -219,15 +219,20 @@ class Detection:
                 states[key] = anomaly.state
                 if self._states.get(key) is not anomaly.state:
                     outputs.append(anomaly)
-            context = msgspec.structs.replace(
-                self._context(row, clock, clock), relearned=is_relearned
-            )
+            context = self._context(row, clock, clock)
+            muted = context.muted or self._is_young(row, clock)
+            context = msgspec.structs.replace(context, muted=muted, relearned=is_relearned)
             for alert in self._policy.step(state, row, anomalies, context):
                 seen[alert.alert_id] = alert
         self._states = states
         outputs += self._difference(seen, clock, is_revised=is_revised)
         self.has_news = False
         return outputs
+
+    def _is_young(self, row: FeatureRow, clock: float) -> bool:
+        """Whether a night or day may still come whole: half of a night would ring in vain."""
+        ripe = row.end + self._config.watch_delay_h * 3_600.0
+        return row.window in DATED_WINDOWS and clock < ripe
 
     def withdraw_all(self, clock: float) -> list[Output]:
         """Withdraw every alert that stands, for the subject has withdrawn."""

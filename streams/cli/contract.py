@@ -6,13 +6,6 @@ from typing import Annotated
 import typer
 
 from connectors.influx.catalogue import BEGIN_TABLES, END_TABLES, result_tables
-from streams.contract import (
-    contract_json,
-    with_current_figures,
-    with_current_tables,
-    with_tables,
-)
-from streams.contract.figures import BEGIN_FIGURES
 from streams.errors import BadInput
 
 
@@ -34,6 +27,8 @@ def schema(
 
     Example: wakeline schema > asyncapi.json
     """
+    from streams.contract import contract_json
+
     if write is None:
         typer.echo(contract_json(), nl=False)
         return
@@ -44,6 +39,9 @@ def schema(
 
 
 def _bring_up_to_date(path: Path) -> None:
+    from streams.contract import contract_json, with_current_figures, with_current_tables
+    from streams.contract.figures import BEGIN_FIGURES
+
     if path.suffix != ".md":
         path.write_text(contract_json(), encoding="utf-8")
         return
@@ -62,4 +60,6 @@ def _bring_up_to_date(path: Path) -> None:
 
 def with_current_results(page: str) -> str:
     """Replace the generated tables of the results' Markdown page (see `with_tables`)."""
+    from streams.contract import with_tables
+
     return with_tables(page, BEGIN_TABLES, END_TABLES, result_tables())

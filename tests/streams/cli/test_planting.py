@@ -19,7 +19,7 @@ from streams.cli import command_line, main
 
 PEOPLE = 2
 SIZES = {"heart_rate_resting_bpm": 3.0, "sleep_duration_min": -60.0}
-SHARES = {"rmssd_ms": 0.85, "step_count": 0.7}
+SHARES = {"rmssd_ms": 0.85, "step_count": 0.7, "active_reported_min": 0.7}
 Rows = dict[tuple[str, str, str], dict[str, float]]
 
 

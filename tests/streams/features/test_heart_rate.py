@@ -110,11 +110,11 @@ def _told(**values: float | None) -> Values:
 
 
 def heart_rates(values: Values) -> Values:
-    rhythm = ("mesor", "amplitude", "acrophase")
+    others = ("mesor", "amplitude", "acrophase", "valid")
     return {
         name: value
         for name, value in values.items()
-        if name.startswith("heart_rate_") and name.split("_")[2] not in rhythm
+        if name.startswith("heart_rate_") and name.split("_")[2] not in others
     }
 
 

@@ -5,6 +5,7 @@ revisions, late data, registry changes and gaps in the ticks, read in many order
 import datetime as dt
 import random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -158,6 +159,7 @@ def _put(writer: LogWriter, chance: random.Random, topic: str, now: float) -> No
             writer.send(*records, received=now, source_id=source, utc_offset=offset)
 
 
+@pytest.mark.timeout(500)
 @settings(
     max_examples=40,
     deadline=None,

@@ -16,7 +16,14 @@ from detectors.base import CONTEXT, DAY, HOUR, State, detector, refuse_unknown
 from detectors.cohort import Prior
 from detectors.config import Concern
 from detectors.features import Shape, from_shape, to_shape
-from detectors.running import mean_of, numbers_of, update
+from detectors.running import (
+    PRIOR_SCALE_COUNT,
+    SD_OF_DEVIATION,
+    centre_of,
+    mean_of,
+    numbers_of,
+    update,
+)
 
 HORIZON = 42
 """Observations over which the usual is forgotten: six weeks of days."""
@@ -33,12 +40,6 @@ HOLD_Z = 3.0
 HOLD_COUNT = 14
 """Days of values held back to one side, one after the other, after which they are the new usual."""
 
-PRIOR_SCALE_COUNT = 10.0
-"""Own values that the cohort's scale is worth."""
-
-PRIOR_COUNT_MAX = 14.0
-"""Most own values that the cohort's centre is worth; fewer where people differ much."""
-
 HOUR_COUNT = 7.0
 """Values of one hour of the day that the person's all-day usual is worth there."""
 
@@ -51,7 +52,6 @@ FEATURES_MAX = 64
 YOUNG_DAYS = 28
 """Valid days for which a relearned baseline counts as relearned."""
 
-_SD_OF_DEVIATION = math.sqrt(math.pi / 2.0)
 _SQRT2 = math.sqrt(2.0)
 
 
@@ -125,16 +125,12 @@ class _Level:
 
     def start_centre(self, form: Form) -> None:
         """Begin with the cohort's centre: worth little where people differ much."""
-        prior = form.prior
-        self.centre = Mean()
+        self.centre = centre_of(form.prior)
         self.bands = {}
-        if prior is not None:
-            weight = min((prior.scale / prior.spread) ** 2, PRIOR_COUNT_MAX)
-            self.centre.update(prior.centre, w=weight)
 
     def start_deviation(self, form: Form) -> None:
         scale = 2.0 * form.floor if form.prior is None else form.prior.scale
-        self.deviation.update(scale / _SD_OF_DEVIATION, w=PRIOR_SCALE_COUNT)
+        self.deviation.update(scale / SD_OF_DEVIATION, w=PRIOR_SCALE_COUNT)
 
     def middle(self, hour: int | None) -> float:
         """The centre, at this hour where hours are told apart."""
@@ -147,7 +143,7 @@ class _Level:
         """Standard deviation within the person, never below the floor at their own centre."""
         middle = self.centre.get()
         floor = to_shape(form.shape, from_shape(form.shape, middle) + form.floor) - middle
-        return max(self.deviation.get() * _SD_OF_DEVIATION, floor)
+        return max(self.deviation.get() * SD_OF_DEVIATION, floor)
 
     def band(self, form: Form, hour: int | None) -> "_Band":
         """What is usual at this hour; kept until something is learned."""

@@ -21,7 +21,14 @@ from detectors.cohort import Prior
 from detectors.config import Concern
 from detectors.features import Shape, from_shape, to_shape
 from detectors.patterns import Domain
-from detectors.running import mean_of, numbers_of, update
+from detectors.running import (
+    PRIOR_SCALE_COUNT,
+    SD_OF_DEVIATION,
+    centre_of,
+    mean_of,
+    numbers_of,
+    update,
+)
 from detectors.shifts import (
     Day,
     Role,
@@ -49,16 +56,8 @@ CLIP = 3.0
 LEARN_CLIP = 2.5
 """Deviations are learned up to here (in standard deviations), as in Huber's estimator."""
 
-PRIOR_SCALE_COUNT = 10.0
-"""Own values that the cohort's scale is worth."""
-
-PRIOR_COUNT_MAX = 14.0
-"""Most own values that the cohort's centre is worth; fewer where people differ much."""
-
 FEATURES_MAX = 64
 """Most features of one detector; further ones are left out, so that memory is bounded."""
-
-_SD_OF_DEVIATION = math.sqrt(math.pi / 2.0)
 
 
 class Term(Struct, frozen=True):
@@ -102,23 +101,20 @@ class _Usual:
     def __init__(self, term: Term) -> None:
         self.deviation = Mean()
         scale = 2.0 * term.floor if term.prior is None else term.prior.scale
-        new = scale * math.sqrt(term.fresh) / _SD_OF_DEVIATION
+        new = scale * math.sqrt(term.fresh) / SD_OF_DEVIATION
         self.deviation.update(new, w=PRIOR_SCALE_COUNT)
         self.start(term)
 
     def start(self, term: Term) -> None:
         """Begin with the cohort's centre: worth little where people differ much."""
         self.count = 0
-        self.centre = Mean()
-        if term.prior is not None:
-            weight = min((term.prior.scale / term.prior.spread) ** 2, PRIOR_COUNT_MAX)
-            self.centre.update(term.prior.centre, w=weight)
+        self.centre = centre_of(term.prior)
 
     def scale(self, term: Term) -> float:
         """Standard deviation of what is new in a day, never below the floor at this centre."""
         middle = self.centre.get()
         floor = to_shape(term.shape, from_shape(term.shape, middle) + term.floor) - middle
-        return max(self.deviation.get() * _SD_OF_DEVIATION, floor * math.sqrt(term.fresh))
+        return max(self.deviation.get() * SD_OF_DEVIATION, floor * math.sqrt(term.fresh))
 
 
 class _News(Struct, frozen=True):

@@ -1,6 +1,28 @@
-"""Running means that forget, and their explicit state."""
+"""Running means that forget, how they begin with a cohort's prior, and their explicit state."""
+
+import math
 
 from river.stats import Mean
+
+from detectors.cohort import Prior
+
+PRIOR_SCALE_COUNT = 10.0
+"""Own values that the cohort's scale is worth."""
+
+PRIOR_COUNT_MAX = 14.0
+"""Most own values that the cohort's centre is worth; fewer where people differ much."""
+
+SD_OF_DEVIATION = math.sqrt(math.pi / 2.0)
+"""Standard deviation of a normal distribution whose mean absolute deviation is one."""
+
+
+def centre_of(prior: Prior | None) -> Mean:
+    """A centre that begins with the cohort's, which is worth little where people differ much."""
+    centre = Mean()
+    if prior is not None:
+        weight = min((prior.scale / prior.spread) ** 2, PRIOR_COUNT_MAX)
+        centre.update(prior.centre, w=weight)
+    return centre
 
 
 def update(mean: Mean, value: float, horizon: int) -> None:

@@ -20,6 +20,7 @@ from connectors.importers.dataset import Upload
 from connectors.importers.writer import Target, write_recording
 from connectors.recordings import read_recording
 from detectors.cohort import Cohort
+from detectors.models import DATED_WINDOWS
 from streams.config import DAY_S, HOUR_S, PipelineConfig
 from streams.events import (
     Alert,
@@ -28,7 +29,6 @@ from streams.events import (
     MoodCheckIn,
     Output,
     SleepSummary,
-    WindowKind,
 )
 from streams.replay import replay
 
@@ -38,7 +38,6 @@ TICK_EVERY_S = 3.0 * HOUR_S
 HALF_SYNCED_H = 6
 """After how long the rest of a half-synced night arrives."""
 
-DATED = frozenset({WindowKind.NIGHT, WindowKind.DAY})
 _FRIDAY = 4
 
 Arrivals = Callable[[Iterable[Upload]], Iterable[Upload]]
@@ -55,7 +54,9 @@ class Replayed(Struct):
         for output in outputs:
             if isinstance(output, Alert) and output.kind is AlertKind.CLINICAL:
                 self.shown.setdefault(output.user_id, set()).add(output.alert_id)
-            elif isinstance(output, FeatureRow) and output.settled and output.window in DATED:
+            elif (
+                isinstance(output, FeatureRow) and output.settled and output.window in DATED_WINDOWS
+            ):
                 self.rows.append(output)
 
     def refuse_to(self, refuse: Refuse) -> None:

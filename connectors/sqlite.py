@@ -80,7 +80,10 @@ WHERE alerts.pending AND features.settled"""
 
 _WITHDRAW_ALERT = "UPDATE alerts SET pending = 0, body = ? WHERE alert_id = ?"
 
-_DROP_PROVISIONAL_MINUTES = "DELETE FROM minutes WHERE user_id = ? AND start = ? AND epoch <= ?"
+# Beside what an earlier owner said, settled or not: the two may well be in one write.
+_DROP_OTHER_MINUTES = """
+DELETE FROM minutes WHERE user_id = ?1 AND start = ?2
+AND (epoch, revision) != (?3, ?4) AND epoch <= ?3"""
 
 # Provisional messages hold the changed minutes only, so each stays beside the earlier ones until
 # the settled message, which holds them all, takes their place.
@@ -191,8 +194,8 @@ class SqliteResults:
         many = self._connection.executemany
         many(_WRITE_FEATURE, tables.features)
         many(_WRITE_MINUTES, tables.provisional_minutes)
-        many(_DROP_PROVISIONAL_MINUTES, [row[:3] for row in tables.settled_minutes])
         many(_WRITE_MINUTES, tables.settled_minutes)
+        many(_DROP_OTHER_MINUTES, [row[:4] for row in tables.settled_minutes])
         many(_WRITE_ANOMALY, tables.anomalies)
         many(_WRITE_ALERT, tables.alerts)
         many(_WRITE_CLOCK, tables.clocks)

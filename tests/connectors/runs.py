@@ -71,6 +71,7 @@ def minute_rows(
     date: dt.date = FIRST_DATE,
     settled: bool = True,
     revision: int = 0,
+    epoch: int = 0,
 ) -> MinuteRows:
     start = midnight_s(date) + hour * 3_600.0
     return MinuteRows(
@@ -93,6 +94,7 @@ def minute_rows(
             for minute, bpm in minutes.items()
         ],
         revision=revision,
+        epoch=epoch,
         settled=settled,
     )
 

@@ -116,6 +116,23 @@ def test_settled_minutes_replace_all_provisional_ones_of_their_hour(tmp_path: Pa
     assert len(_rows(path, "SELECT * FROM minutes")) == 1
 
 
+@pytest.mark.parametrize("is_one_write", [True, False])
+@pytest.mark.parametrize("is_late", [True, False])
+def test_minutes_that_two_owners_settled_are_stored_once(
+    tmp_path: Path, *, is_one_write: bool, is_late: bool
+) -> None:
+    """The owner before counted revisions otherwise; a frozen one may even come last."""
+    said = [
+        minute_rows({0: 60.0}, settled=False, epoch=1),
+        minute_rows({0: 60.0, 1: 61.0}, revision=2, epoch=1),
+        minute_rows({0: 60.0, 1: 61.0}, revision=3, epoch=2),
+    ]
+    ordered = [said[0], said[2], said[1]] if is_late else said
+    writes = [ordered] if is_one_write else [[one] for one in ordered]
+    path = write_run(tmp_path / "run.sqlite", *writes)
+    assert _rows(path, "SELECT epoch, revision, settled FROM minutes") == [(2, 3, 1)]
+
+
 @pytest.mark.parametrize("row_comes_first", [True, False])
 def test_unsettled_alert_of_a_settled_window_is_withdrawn(
     tmp_path: Path, row_comes_first: bool

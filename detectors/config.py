@@ -72,15 +72,15 @@ class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ``persistence_days``: fewest days that have to tell of a change; ``persistence_hours`` is (k,
     n): k of the last n valid hours. ``refractory_h`` is the pause after an episode;
     ``silence_min_h`` the shortest silence that a DATA alert may speak of (all in hours).
-    ``watch_delay_h``: how long after its end a night or day that has not settled waits before it
-    may ring WATCH, since data often come in parts. ``threshold`` (0..1) overrides the cohort's
-    where given. ``concerns`` maps a feature to the side
-    that is of concern at this site, where it differs from the default. ``limits`` and
-    ``check_in_limits`` replace the default ones. ``detectors`` names further detectors whose scores
-    are kept beside, for comparison; they ring no alert.
+    ``watch_delay_h``: how long a night or day that has not settled must have stood unchanged before
+    it may ring WATCH, since data often come in parts. ``threshold`` (0..1) overrides the cohort's
+    where given. ``concerns`` maps a feature to the side that is of concern at this site, where it
+    differs from the default. ``limits`` and ``check_in_limits`` replace the default ones.
+    ``detectors`` names further detectors whose scores are kept beside, for comparison; they ring no
+    alert.
     """
 
-    watch_delay_h: Hours = 12.0
+    watch_delay_h: Hours = 8.0
     budget_per_month: Annotated[float, Meta(gt=0.0, le=30.0)] = 1.0
     warm_up_days: Annotated[int, Meta(ge=1)] = 14
     detectors: tuple[Compared, ...] = ()

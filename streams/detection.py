@@ -1,10 +1,12 @@
 """Detection for one subject: settled rows advance it, unsettled rows are only looked at.
 
-Models and policy learn from settled rows. What is still unsettled is scored with a copy of the
-settled policy, so that nothing is ever un-learned; an alert that a later look does not find again
-is withdrawn, visibly.
+Models and policy learn from settled rows. Unsettled rows are scored with them and judged by a copy
+of the settled policy, so that nothing is ever un-learned. A row that follows all others only
+continues that copy; once something before it has changed, all that is unsettled is looked at anew,
+and an alert that is not found again is withdrawn, visibly.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -14,18 +16,16 @@ from msgspec import Struct
 from detectors.base import State
 from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
-from detectors.models import DATED_WINDOWS, SubjectModels
-from detectors.policy import Because, Policy, PolicyState, RowContext, withdrawn
+from detectors.models import DATED_WINDOWS, Scores, SubjectModels
+from detectors.policy import Because, Policy, PolicyState, RowContext
 from detectors.terms import SCORED_WINDOWS
+from streams.alerts import Alerts
 from streams.events import (
     Alert,
     AlertAction,
-    AlertActionKind,
-    AlertStatus,
     Anomaly,
     AnomalyState,
     CareContext,
-    CareContextEffect,
     FeatureRow,
     MoodCheckIn,
     Output,
@@ -33,16 +33,7 @@ from streams.events import (
     Subject,
     WindowKind,
 )
-
-SETTLED_KEPT = 20
-"""Settled alerts of a subject that staff can still act on."""
-
-_STATUS = {
-    AlertActionKind.ACKNOWLEDGE: AlertStatus.ACKNOWLEDGED,
-    AlertActionKind.SNOOZE: AlertStatus.SNOOZED,
-    AlertActionKind.RESOLVE: AlertStatus.RESOLVED,
-}
-
+from streams.staff import Staff
 
 WEARABLE_CHANNELS = frozenset({"heart_rate", "inter_beat_interval", "sleep", "steps"})
 """What a wearable measures, and another model of it measures otherwise."""
@@ -53,11 +44,24 @@ _DEVICE = "device"
 AnomalyKey = tuple[str, str | None, float, WindowKind]
 
 
+class UnsettledRow(Struct, frozen=True):
+    """A row that may still change, and the clock (s UTC) when it was last said.
+
+    ``is_news``: that was just now.
+    """
+
+    row: FeatureRow
+    said_s: float
+    is_news: bool = True
+
+
 class DetectionState(Struct, array_like=True):
     """Everything that later results of a `Detection` depend on.
 
-    ``devices``: by window kind the last known model of the device of a settled row; states of
-    before it was kept have none.
+    ``states``: what was last said of unsettled anomalies that are unusual. ``devices``: by window
+    kind the last known model of the device of a settled row. ``ahead``: the policy after all that
+    is unsettled, None before any was looked at. ``is_stale``: what was said of unsettled rows has
+    to be looked at anew. States of before these were kept have none.
     """
 
     models: State
@@ -71,25 +75,27 @@ class DetectionState(Struct, array_like=True):
     states: list[tuple[AnomalyKey, AnomalyState]]
     has_news: bool
     devices: dict[WindowKind, str] = {}
+    ahead: State | None = None
+    is_stale: bool = True
+    ripe_s: float | None = None
 
 
 class Detection:
     """Models, policy, what staff said, and the alerts that are shown, of one subject."""
 
     __slots__ = (
-        "_actions",
+        "_ahead",
+        "_alerts",
         "_cohort",
         "_config",
-        "_contexts",
         "_devices",
+        "_is_stale",
         "_models",
         "_policy",
         "_relearned",
-        "_sequence",
-        "_settled",
-        "_shown",
+        "_ripe_s",
         "_state",
-        "_states",
+        "_unusual",
         "changes",
         "has_news",
         "judges_minutes",
@@ -102,30 +108,33 @@ class Detection:
         self._models = SubjectModels(config, cohort)
         self._policy = Policy(config, cohort)
         self._state = PolicyState()
-        self._contexts: list[tuple[float, CareContext]] = []
-        self._actions: list[tuple[float, AlertAction]] = []
+        self._alerts = Alerts()
         self._relearned: set[str] = set()
         self._devices: dict[WindowKind, str] = {}
-        self._sequence = 0
-        self._shown: dict[str, Alert] = {}
-        self._settled: dict[str, Alert] = {}
-        self._states: dict[AnomalyKey, AnomalyState] = {}
+        self._unusual: set[AnomalyKey] = set()
+        self._ahead = PolicyState()
+        self._is_stale = False
+        self._ripe_s = math.inf
         self.changes = 0
 
     def to_state(self) -> DetectionState:
         """Everything that later results depend on; it is another when ``changes`` is."""
+        unusual = sorted(self._unusual, key=repr)
         return DetectionState(
             self._models.to_state(),
             self._state.to_state(),
-            self._contexts,
-            self._actions,
+            self._alerts.staff.contexts,
+            self._alerts.staff.actions,
             sorted(self._relearned),
-            self._sequence,
-            list(self._shown.values()),
-            list(self._settled.values()),
-            list(self._states.items()),
+            self._alerts.sequence,
+            list(self._alerts.shown.values()),
+            list(self._alerts.settled.values()),
+            [(key, AnomalyState.ANOMALOUS) for key in unusual],
             self.has_news,
             dict(self._devices),
+            self._ahead.to_state(),
+            self._is_stale,
+            self._ripe_s if self._ripe_s < math.inf else None,
         )
 
     @classmethod
@@ -140,27 +149,21 @@ class Detection:
         detection = cls(config, cohort)
         detection._models = SubjectModels.from_state(state.models, config, cohort)
         detection._state = PolicyState.from_state(state.policy)
-        detection._contexts = state.contexts
-        detection._actions = state.actions
+        staff = Staff.of(state.contexts, state.actions)
+        detection._alerts = Alerts.of(staff, state.sequence, state.shown, state.settled)
         detection._relearned = set(state.relearned)
         detection._devices = dict(state.devices)
-        detection._sequence = state.sequence
-        detection._shown = {alert.alert_id: alert for alert in state.shown}
-        detection._settled = {alert.alert_id: alert for alert in state.settled}
-        detection._states = dict(state.states)
+        detection._unusual = {key for key, own in state.states if own is AnomalyState.ANOMALOUS}
         detection.has_news = state.has_news
+        if state.ahead is not None:
+            detection._ahead = PolicyState.from_state(state.ahead)
+        detection._is_stale = state.is_stale
+        detection._ripe_s = math.inf if state.ripe_s is None else state.ripe_s
         return detection
 
     def hear(self, records: Sequence[Record], tick: float) -> None:
         """Take what staff said; it lies after ``tick`` (s UTC) in its log."""
-        for record in records:
-            if isinstance(record, CareContext):
-                self._contexts = [
-                    held for held in self._contexts if not _stands_for(held[1], record)
-                ]
-                self._contexts.append((tick, record))
-            elif isinstance(record, AlertAction):
-                self._actions.append((tick, record))
+        self._alerts.staff.hear(records, tick)
         self.notice()
 
     def notice(self) -> None:
@@ -176,170 +179,151 @@ class Detection:
                 alerts += self._policy.check_in(record, subject, clock)
         return alerts
 
-    def settle(self, row: FeatureRow, due: float, clock: float) -> list[Output]:
-        """Score a settled row, let the policy take it, then learn it."""
+    def settle(
+        self, row: FeatureRow, due: float, clock: float, *, was_said: bool = True
+    ) -> list[Output]:
+        """Score a settled row, let the policy take it, then learn it.
+
+        ``was_said``: the row was said with these values before.
+        """
         outputs: list[Output] = []
         self.changes += 1
         self._relearn(row, due)
         if _is_of_new_device(self._devices, row):
             self._relearned.add(_DEVICE)
+            self._is_stale = True
             self._models.relearn(WEARABLE_CHANNELS, [row.window])
         anomalies = self._models.score(row, self._state.offset)
         alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
         self._models.learn(row)
         outputs += anomalies
-        for anomaly in anomalies:
-            self._states.pop(_anomaly_key(anomaly), None)
-        for found in alerts:
-            shown = self._shown.pop(found.alert_id, None) or self._settled.get(found.alert_id)
-            detected_at = found.detected_at if shown is None else shown.detected_at
-            alert = msgspec.structs.replace(found, detected_at=detected_at)
-            self._keep_settled(alert)
-            outputs.append(self._said(alert))
+        if self._unusual:
+            self._unusual.difference_update(map(_anomaly_key, anomalies))
+        outputs += map(self._alerts.settle, alerts)
+        # Where a settled row tells otherwise than it did before, what follows it may do so too.
+        is_told_anew = bool(alerts) or self._alerts.have_begun_with(row)
+        self._is_stale = self._is_stale or is_told_anew or not was_said
         return outputs
 
-    def view(self, rows: Iterable[FeatureRow], clock: float, *, is_revised: bool) -> list[Output]:
+    def has_to_view(self, rows: Iterable[UnsettledRow], clock: float) -> bool:
+        """Whether all that is unsettled has to be looked at, for ``rows`` do not just follow it.
+
+        Staff spoke; what settled was said otherwise before; a WATCH that was held back is ripe; or
+        a row is of another device.
+        """
+        return (
+            self.has_news
+            or self._is_stale
+            or clock >= self._ripe_s
+            or any(_is_other(self._devices, one.row) for one in rows)
+        )
+
+    def follow(
+        self,
+        rows: Sequence[UnsettledRow],
+        clock: float,
+        dates: Iterable[UnsettledRow],
+    ) -> list[Output]:
+        """Look at rows that follow all others of their kind, which stand as they were said.
+
+        ``dates``: all unsettled nights and days in their order.
+        """
+        outputs: list[Output] = []
+        self.changes += 1
+        models = self._models
+        if any(one.row.window in DATED_WINDOWS for one in rows):
+            models = models.ahead()
+            for before in dates:
+                if not before.is_news:
+                    models.observe(before.row)
+        for unsettled in rows:
+            relearned = bool(self._relearned)
+            anomalies, alerts = self._look(unsettled, models, clock, is_relearned=relearned)
+            models.observe(unsettled.row)
+            outputs += self._scored(anomalies, is_news=True)
+            for alert in alerts:
+                outputs += self._alerts.show(alert)
+        return outputs
+
+    def view(self, rows: Iterable[UnsettledRow], clock: float, *, is_revised: bool) -> list[Output]:
         """Look at all unsettled rows in their order; say what is new, changed or withdrawn."""
         outputs: list[Output] = []
         self.changes += 1
-        state, models, devices = self._state.copy(), self._models.ahead(), dict(self._devices)
-        is_relearned = bool(self._relearned)
+        self._ahead, self._ripe_s = self._state.copy(), math.inf
+        models, devices = self._models.ahead(), dict(self._devices)
+        is_relearned, is_other = bool(self._relearned), False
         seen: dict[str, Alert] = {}
-        states: dict[AnomalyKey, AnomalyState] = {}
-        for row in rows:
-            if _is_of_new_device(devices, row):
-                is_relearned = True
+        for unsettled in rows:
+            if _is_of_new_device(devices, unsettled.row):
+                is_relearned = is_other = True
                 # What is usual is shared with the settled models: these need their own.
                 models = SubjectModels.from_state(models.to_state(), self._config, self._cohort)
-                models.relearn(WEARABLE_CHANNELS, [row.window])
-            anomalies = models.score(row, state.offset)
-            models.observe(row)
-            for anomaly in anomalies:
-                key = _anomaly_key(anomaly)
-                states[key] = anomaly.state
-                if self._states.get(key) is not anomaly.state:
-                    outputs.append(anomaly)
-            context = self._context(row, clock, clock)
-            muted = context.muted or self._is_young(row, clock)
-            context = msgspec.structs.replace(context, muted=muted, relearned=is_relearned)
-            for alert in self._policy.step(state, row, anomalies, context):
-                seen[alert.alert_id] = alert
-        self._states = states
-        outputs += self._difference(seen, clock, is_revised=is_revised)
+                models.relearn(WEARABLE_CHANNELS, [unsettled.row.window])
+            anomalies, alerts = self._look(unsettled, models, clock, is_relearned=is_relearned)
+            models.observe(unsettled.row)
+            outputs += self._scored(anomalies, is_news=unsettled.is_news)
+            seen.update((alert.alert_id, alert) for alert in alerts)
+        because: Because = "data" if is_revised else "learned"
+        outputs += self._alerts.show_only(seen, clock, because, has_news=self.has_news)
         self.has_news = False
+        self._is_stale = is_other
         return outputs
 
-    def _is_young(self, row: FeatureRow, clock: float) -> bool:
-        """Whether a night or day may still come whole: half of a night would ring in vain."""
-        ripe = row.end + self._config.watch_delay_h * 3_600.0
-        return row.window in DATED_WINDOWS and clock < ripe
+    def _look(
+        self, unsettled: UnsettledRow, models: SubjectModels, clock: float, *, is_relearned: bool
+    ) -> tuple[Scores, list[Alert]]:
+        """Score an unsettled row and let the policy ahead take it."""
+        row = unsettled.row
+        anomalies = models.score(row, self._ahead.offset)
+        context = self._context(row, clock, clock)
+        ripe_s = unsettled.said_s + self._config.watch_delay_h * 3_600.0
+        is_young = row.window in DATED_WINDOWS and clock < ripe_s
+        if is_young and (anomalies.is_shifted or anomalies.drifted):
+            # A night or day may still come whole: half of a night would ring in vain.
+            self._ripe_s = min(self._ripe_s, ripe_s)
+        context = msgspec.structs.replace(
+            context, muted=context.muted or is_young, relearned=is_relearned
+        )
+        return anomalies, self._policy.step(self._ahead, row, anomalies, context)
+
+    def _scored(self, anomalies: Scores, *, is_news: bool) -> Iterable[Anomaly]:
+        """What is to be said of scores: all of a row just said, else where usual and not change."""
+        for anomaly in anomalies:
+            key = _anomaly_key(anomaly)
+            was_unusual, is_unusual = key in self._unusual, anomaly.state is AnomalyState.ANOMALOUS
+            if is_unusual and not was_unusual:
+                self._unusual.add(key)
+            elif was_unusual and not is_unusual:
+                self._unusual.remove(key)
+            if is_news or is_unusual != was_unusual:
+                yield anomaly
 
     def withdraw_all(self, clock: float) -> list[Output]:
         """Withdraw every alert that stands, for the subject has withdrawn."""
-        standing = {**self._settled, **self._shown}
-        return [
-            self._numbered(withdrawn(standing[key], "subject", clock)) for key in sorted(standing)
-        ]
-
-    def _difference(
-        self, seen: dict[str, Alert], clock: float, *, is_revised: bool
-    ) -> list[Output]:
-        outputs: list[Output] = []
-        gone = [self._shown[key] for key in sorted(self._shown) if key not in seen]
-        gone = [alert for alert in gone if alert.alert_id not in self._settled]
-        for alert_id in sorted(seen):
-            alert = seen[alert_id]
-            old = self._shown.get(alert_id) or self._settled.get(alert_id)
-            if old is not None:
-                alert = msgspec.structs.replace(
-                    alert, detected_at=old.detected_at, continues=old.continues
-                )
-            else:
-                alert = msgspec.structs.replace(alert, continues=_continued(alert, gone))
-            seen[alert_id] = alert
-            if old is None or self.has_news or not _is_same(old, alert):
-                outputs.append(self._said(alert))
-        outputs += self._restored(seen)
-        because: Because = "data" if is_revised else "learned"
-        outputs += [self._numbered(withdrawn(alert, because, clock)) for alert in gone]
-        self._shown = seen
-        return outputs
-
-    def _restored(self, seen: dict[str, Alert]) -> list[Output]:
-        """Settled alerts that unsettled rows had made graver, and no longer do."""
-        return [
-            self._said(self._settled[key])
-            for key in sorted(self._shown)
-            if key not in seen
-            and key in self._settled
-            and not _is_same(self._shown[key], self._settled[key])
-        ]
-
-    def _keep_settled(self, alert: Alert) -> None:
-        self._settled.pop(alert.alert_id, None)
-        self._settled[alert.alert_id] = alert
-        while len(self._settled) > SETTLED_KEPT:
-            del self._settled[next(iter(self._settled))]
-
-    def _numbered(self, alert: Alert) -> Alert:
-        """Number what is said of alerts, so that sinks know which word is the last."""
-        self._sequence += 1
-        return msgspec.structs.replace(alert, revision=self._sequence)
-
-    def _said(self, alert: Alert) -> Alert:
-        """Let what staff did show on an alert; one that continues another inherits it."""
-        if alert.status is AlertStatus.RESOLVED:
-            return self._numbered(alert)  # data came again, whatever staff did before
-        ids = {alert.alert_id, alert.continues}
-        for _, action in self._actions:
-            if action.alert_id not in ids:
-                continue
-            status = _STATUS.get(action.action)
-            if action.action is AlertActionKind.ASSIGN:
-                alert = msgspec.structs.replace(alert, owner=action.by)
-            elif status is not None:
-                alert = msgspec.structs.replace(
-                    alert, status=status, status_at=action.at, status_by=action.by
-                )
-        return self._numbered(alert)
+        return self._alerts.withdraw_all(clock)
 
     def _context(self, row: FeatureRow, due: float, clock: float) -> RowContext:
-        muted = any(
-            after < due
-            and context.effect is CareContextEffect.MUTE
-            and context.from_ < row.end
-            and (context.until is None or context.until > row.start)
-            for after, context in self._contexts
-        )
+        staff = self._alerts.staff
         return RowContext(
             detected_at=clock,
-            muted=muted,
-            snoozed_rules=self._snoozed(row, due),
+            muted=staff.is_muted(row, due),
+            snoozed_rules=staff.snoozed(row, due, self._alerts.known_to(row)),
             relearned=bool(self._relearned),
-        )
-
-    def _snoozed(self, row: FeatureRow, due: float) -> frozenset[str]:
-        # A settled row must not know of alerts that were only ever shown.
-        known = self._settled if row.settled else {**self._settled, **self._shown}
-        rules = {alert_id: alert.rule for alert_id, alert in known.items()}
-        return frozenset(
-            rules[action.alert_id]
-            for after, action in self._actions
-            if after < due
-            and action.action is AlertActionKind.SNOOZE
-            and action.alert_id in rules
-            and action.at < row.end <= (action.until or action.at)
         )
 
     def _relearn(self, row: FeatureRow, due: float) -> None:
         """Start the baseline anew at the first settled row after staff asked for it."""
-        for after, context in self._contexts:
-            if context.effect is not CareContextEffect.RELEARN or after >= due:
-                continue
-            identity = f"{context.record_id}|{context.from_}"
-            if context.from_ <= row.start and identity not in self._relearned:
+        for identity in self._alerts.staff.relearnings(row, due):
+            if identity not in self._relearned:
                 self._relearned.add(identity)
+                self._is_stale = True
                 self._models.relearn()
+
+
+def _is_other(devices: dict[WindowKind, str], row: FeatureRow) -> bool:
+    """Whether a row is of another device than the one known of its kind of window."""
+    before = devices.get(row.window)
+    return before is not None and row.device_type is not None and before != row.device_type
 
 
 def _is_of_new_device(devices: dict[WindowKind, str], row: FeatureRow) -> bool:
@@ -350,28 +334,10 @@ def _is_of_new_device(devices: dict[WindowKind, str], row: FeatureRow) -> bool:
     """
     if row.window not in SCORED_WINDOWS or row.device_type is None:
         return False
-    before = devices.get(row.window)
+    is_other = _is_other(devices, row)
     devices[row.window] = row.device_type
-    return before is not None and before != row.device_type
+    return is_other
 
 
 def _anomaly_key(anomaly: Anomaly) -> AnomalyKey:
     return anomaly.detector, anomaly.feature, anomaly.start, anomaly.window
-
-
-def _stands_for(held: CareContext, record: CareContext) -> bool:
-    return record.record_id is not None and held.record_id == record.record_id
-
-
-def _continued(alert: Alert, gone: Sequence[Alert]) -> str | None:
-    """The alert that rang for the same thing under another id, if there is one."""
-    for old in gone:
-        if (old.kind, old.rule) == (alert.kind, alert.rule):
-            return old.alert_id
-    return None
-
-
-def _is_same(old: Alert, new: Alert) -> bool:
-    return msgspec.structs.replace(old, revision=0, settled=False) == msgspec.structs.replace(
-        new, revision=0, settled=False
-    )

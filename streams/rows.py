@@ -1,6 +1,7 @@
 """Rows of one subject: the values and coverage of a window, as they are said to the world."""
 
 import zlib
+from collections.abc import Container
 from functools import cache
 
 import msgspec
@@ -16,7 +17,7 @@ from streams.features.heart_rate import minute_values
 from streams.history import NO_PAST, DayDigest, Digest, NightDigest, Past
 from streams.localtime import date_of_index
 from streams.timeline import Timeline
-from streams.windows import due_s, settling_order
+from streams.windows import ORDER, due_s, settling_order
 
 SYNC_GAPS_MAX = 28
 """Days on which something arrived that the usual time between uploads is taken from."""
@@ -29,7 +30,10 @@ SYNC_QUANTILE = 0.9
 
 
 class Shown(Struct, frozen=True, array_like=True):
-    """A provisional row as it was last said; ``digest``: what rows of later dates read of it."""
+    """A provisional row as it was last said; ``digest``: what rows of later dates read of it.
+
+    ``said_minute``: of a night or day, the clock's minute when it was last said.
+    """
 
     bounds: Bounds
     utc_offset: int
@@ -37,6 +41,7 @@ class Shown(Struct, frozen=True, array_like=True):
     coverage: Values
     revision: int
     digest: Digest | None = None
+    said_minute: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -57,6 +62,15 @@ class ShownRows:
         """Whether the row of a window was said."""
         return _key(bounds) in self._packed
 
+    def is_last(self, bounds: Bounds) -> bool:
+        """Whether a window follows all those of its kind, nights and days being of one."""
+        if bounds.kind is WindowKind.HOUR:
+            later = bounds.start // 60
+            return all(kind is not WindowKind.HOUR or at < later for kind, at in self._packed)
+        own = bounds.date, ORDER[bounds.kind]
+        dated = ((at, ORDER[kind]) for kind, at in self._packed if kind is not WindowKind.HOUR)
+        return all(before < own for before in dated)
+
     def get(self, bounds: Bounds) -> Shown | None:
         """The row of a window, None when it was never said."""
         packed = self._packed.get(_key(bounds))
@@ -71,9 +85,12 @@ class ShownRows:
         packed = self._packed.pop(_key(bounds), None)
         return None if packed is None else _unpack(packed)
 
-    def in_order(self, lateness_s: float) -> list[Shown]:
-        """All rows in the order in which their windows will settle."""
-        shown = [_unpack(packed) for packed in self._packed.values()]
+    def in_order(
+        self, lateness_s: float, kinds: Container[WindowKind] = tuple(WindowKind)
+    ) -> list[Shown]:
+        """Rows in the order in which their windows will settle."""
+        packed = [packed for (kind, _), packed in self._packed.items() if kind in kinds]
+        shown = list(map(_unpack, packed))
         shown.sort(key=lambda row: settling_order(row.bounds, due_s(row.bounds, lateness_s)))
         return shown
 

@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from streams.detection import Detection
+from streams.detection import Detection, UnsettledRow
 from streams.events import Envelope, FeatureRow, Operation, Output, Subject, WindowKind
 from streams.evidence import Added, Evidence
 from streams.features.base import Bounds, Values, Window
@@ -27,7 +27,7 @@ from streams.rows import (
     minute_rows,
     rows_of_minutes,
 )
-from streams.subject_parts import SubjectDay, SubjectHead, Terms
+from streams.subject_parts import Said, SubjectDay, SubjectHead, Terms
 from streams.windows import Windows, due_s, settling_order
 
 _DATE_KINDS = (WindowKind.NIGHT, WindowKind.DAY)
@@ -171,10 +171,14 @@ class SubjectState:
         """Bring rows, scores and alerts up to the minimum clock (s UTC)."""
         outputs = self.settle(clock)
         has_settled = bool(outputs)
-        shown, is_revised = self._show(clock)
-        outputs += shown
-        if has_settled or shown or self.detection.has_news:
-            outputs += self.detection.view(self._shown_rows(), clock, is_revised=is_revised)
+        said = self._show(clock)
+        outputs += said.outputs
+        if not said.follows or self.detection.has_to_view(said.rows, clock):
+            unsettled = self._unsettled(said)
+            outputs += self.detection.view(unsettled, clock, is_revised=said.is_revised)
+        elif said.rows:
+            dates = self._unsettled(said, is_dated=True)
+            outputs += self.detection.follow(said.rows, clock, dates)
         if has_settled:
             self._forget(clock)
         return outputs
@@ -204,16 +208,17 @@ class SubjectState:
         while (due := self._next_due(clock)) is not None:
             bounds, subject, due_instant = due
             self._windows.settle(bounds)
-            shown = self._shown.pop(bounds)
+            said = self._shown.pop(bounds)
             if bounds.kind is WindowKind.HOUR or self._windows.has_row(bounds):
-                revision = shown.revision + 1 if shown is not None else 0
+                revision = said.revision + 1 if said is not None else 0
                 shown = self._computed(bounds, revision, self.history.past(bounds.kind))
                 if shown.digest is not None:
                     self.history.add(bounds.date, shown.digest)
                 row = feature_row(shown, self.user_id, subject, settled=True, epoch=self._epoch)
                 outputs += self._settle_minutes(row, bounds, due_instant)
                 outputs.append(row)
-                outputs += self.detection.settle(row, due_instant, clock)
+                was_said = said is not None and _is_same(said, shown)
+                outputs += self.detection.settle(row, due_instant, clock, was_said=was_said)
             if bounds.kind is WindowKind.HOUR:
                 self.evidence.grid.finish(bounds.start // 60)
             elif bounds.kind is WindowKind.DAY:
@@ -291,10 +296,9 @@ class SubjectState:
             extra["sync_gap_usual_h"] = usual_h
         return extra
 
-    def _show(self, clock: float) -> tuple[list[Output], bool]:
+    def _show(self, clock: float) -> Said:
         """Say the rows of windows that have ended, and those that data has changed, once."""
-        outputs: list[Output] = []
-        is_revised = False
+        said = Said()
         for bounds in self._ended(clock):
             is_early = bounds.stop * 60.0 + self._config.grace_s > clock
             is_known = bounds in self._shown
@@ -310,16 +314,18 @@ class SubjectState:
             new = self._computed(bounds, revision, past)
             row = feature_row(new, self.user_id, self.current, epoch=self._epoch)
             if bounds.kind is WindowKind.HOUR:
-                outputs += self._show_minutes(row, bounds, is_new=old is None)
+                said.outputs += self._show_minutes(row, bounds, is_new=old is None)
+            else:
+                new = msgspec.structs.replace(new, said_minute=int(clock // 60))
             if old is not None and _is_same(old, new):
                 if old.digest != new.digest:
                     self._shown.put(msgspec.structs.replace(old, digest=new.digest))
                 continue
-            is_revised |= old is not None
+            said.add(UnsettledRow(row, clock), follows=self._shown.is_last(bounds))
+            said.is_revised |= old is not None
             self._shown.put(new)
-            outputs.append(row)
         self._dirty_from_s, self._dirty_date, self._has_new_sleep = math.inf, _NEVER, False
-        return outputs, is_revised
+        return said
 
     def _show_minutes(self, row: FeatureRow, bounds: Bounds, *, is_new: bool) -> list[Output]:
         self.evidence.grid.pack(bounds.start // 60)
@@ -370,9 +376,17 @@ class SubjectState:
             yield bounds
             bounds = self._windows.of_date(kind, bounds.date + 1, bounds.stop, self.current)
 
-    def _shown_rows(self) -> list[FeatureRow]:
-        shown = self._shown.in_order(self._config.lateness_s)
-        return [feature_row(row, self.user_id, self.current, epoch=self._epoch) for row in shown]
+    def _unsettled(self, said: Said, *, is_dated: bool = False) -> Iterator[UnsettledRow]:
+        """Unsettled rows in their order, those just said among them; or only nights and days."""
+        news = {(one.row.window, one.row.start): one for one in said.rows}
+        kinds = _DATE_KINDS if is_dated else tuple(WindowKind)
+        for shown in self._shown.in_order(self._config.lateness_s, kinds):
+            place = shown.bounds.kind, shown.bounds.start * 60.0
+            if place in news:
+                yield news[place]
+            else:
+                row = feature_row(shown, self.user_id, self.current, epoch=self._epoch)
+                yield UnsettledRow(row, shown.said_minute * 60.0, is_news=False)
 
     def _forget(self, clock: float) -> None:
         oldest = self._windows.oldest_minute()

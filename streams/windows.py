@@ -14,7 +14,9 @@ from streams.localtime import date_end_s, first_reached
 HOUR_ROWS_DAYS = 7
 """Days after the last hour with data for which silent hours still have rows."""
 
-_ORDER = {kind: place for place, kind in enumerate(WindowKind)}
+ORDER = {kind: place for place, kind in enumerate(WindowKind)}
+"""Kinds of window in the order in which those with the same end settle."""
+
 _ABSENT = -(10**12)
 _WESTERNMOST_MIN = 720
 
@@ -32,7 +34,7 @@ class Frontier(Struct):
 
 def settling_order(bounds: Bounds, due_s: float) -> tuple[float, int, int]:
     """Key by which windows settle: due instant, then end, then kind."""
-    return due_s, bounds.stop, _ORDER[bounds.kind]
+    return due_s, bounds.stop, ORDER[bounds.kind]
 
 
 def due_s(bounds: Bounds, lateness_s: float) -> float:

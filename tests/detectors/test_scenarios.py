@@ -8,7 +8,7 @@ import pytest
 from detectors import wording
 from detectors.config import DetectionConfig, LimitRule
 from detectors.policy import RowContext
-from streams.detection import Detection
+from streams.detection import Detection, UnsettledRow
 from streams.events import Alert, AlertKind, AlertStatus, FeatureRow, Severity, WindowKind
 from tests.detectors.people import COHORT, HABITS, Person, features_of, rows_of
 from tests.detectors.rows import CONFIG, DAY_S, run
@@ -113,8 +113,10 @@ def test_in_a_first_week_nothing_is_unusual_yet_and_a_limit_rings_all_the_same()
 
 
 def _seen(detection: Detection, rows: list[FeatureRow], *, is_revised: bool) -> list[Alert]:
+    clock = rows[-1].end
     unsettled = [msgspec.structs.replace(one, settled=False) for one in rows]
-    outputs = detection.view(unsettled, rows[-1].end, is_revised=is_revised)
+    looked = [UnsettledRow(one, clock - DAY_S) for one in unsettled]
+    outputs = detection.view(looked, clock, is_revised=is_revised)
     return [output for output in outputs if isinstance(output, Alert)]
 
 

@@ -9,8 +9,16 @@ import pytest
 
 from detectors import wording
 from detectors.cohort import load_cohort
-from streams.detection import Detection, DetectionState
-from streams.events import Alert, Anomaly, AnomalyState, FeatureRow, Output, WindowKind
+from streams.detection import Detection, DetectionState, UnsettledRow
+from streams.events import (
+    Alert,
+    AlertStatus,
+    Anomaly,
+    AnomalyState,
+    FeatureRow,
+    Output,
+    WindowKind,
+)
 from tests.detectors.people import Person, features_of
 from tests.detectors.rows import CONFIG, DAY_S, row
 
@@ -28,7 +36,9 @@ class _Watched:
         self.person = Person(seed=2)
         self.detection = Detection(CONFIG, COHORT)
         self.device: str | None = OLD
-        assert self.settle(self.days(TAUGHT)) == []
+        taught = self.days(TAUGHT)
+        assert self.settle(taught) == []
+        assert self.detection.view([], taught[-1].end, is_revised=False) == []
 
     def days(self, count: int, **changes: float) -> list[FeatureRow]:
         """Settled rows of the next days."""
@@ -46,8 +56,10 @@ class _Watched:
         return outputs
 
     def view(self, rows: Sequence[FeatureRow]) -> list[Output]:
+        clock = rows[-1].end
         unsettled = [msgspec.structs.replace(one, settled=False) for one in rows]
-        return self.detection.view(unsettled, rows[-1].end, is_revised=True)
+        looked = [UnsettledRow(one, clock - DAY_S) for one in unsettled]
+        return self.detection.view(looked, clock, is_revised=True)
 
     def go_on_from(self, state: DetectionState) -> None:
         self.detection = Detection.from_state(state, CONFIG, COHORT)
@@ -110,9 +122,10 @@ def test_rows_without_a_device_and_of_the_same_one_change_nothing(
 def test_a_state_of_before_devices_were_kept_goes_on_without_relearning(
     watched: _Watched,
 ) -> None:
-    *fields, devices = msgspec.to_builtins(watched.detection.to_state())
+    fields = msgspec.to_builtins(watched.detection.to_state())
+    devices = fields[10]
     assert set(devices.values()) == {OLD}
-    watched.go_on_from(msgspec.convert(fields, DetectionState))
+    watched.go_on_from(msgspec.convert(fields[:10], DetectionState))
     watched.device = NEW
     assert FASTER.keys() & features_of(watched.settle(watched.days(10, **FASTER)))
 
@@ -156,3 +169,75 @@ def test_what_is_shown_before_is_what_settles_afterwards(watched: _Watched, devi
     ids = {alert.alert_id for alert in _alerts(shown)}
     assert ids
     assert ids == {alert.alert_id for alert in _alerts(settled)}
+
+
+def _unsettled(rows: Sequence[FeatureRow], said_s: float) -> list[UnsettledRow]:
+    return [
+        UnsettledRow(msgspec.structs.replace(one, settled=False), said_s, False) for one in rows
+    ]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize("changes", [{}, {"sleep_duration_min": -150.0}, {"screen_min": 90.0}])
+def test_rows_that_follow_tell_what_a_look_at_all_of_them_tells(
+    watched: _Watched, changes: dict[str, float], *, is_kept: bool
+) -> None:
+    rows = _unsettled(watched.days(2) + watched.days(3, **changes), 0.0)
+    told: list[Output] = []
+    for at, one in enumerate(rows):
+        assert not watched.detection.has_to_view([one], one.row.end)
+        news = msgspec.structs.replace(one, is_news=True)
+        told += watched.detection.follow([news], one.row.end, [*rows[:at], news])
+        if is_kept:
+            watched.go_on_from(_kept(watched.detection))
+    assert bool(_alerts(told)) is ("sleep_duration_min" in changes)
+    assert watched.detection.view(rows, rows[-1].row.end, is_revised=False) == []
+
+
+def test_a_night_rings_watch_once_it_has_stood_unchanged_for_a_while(watched: _Watched) -> None:
+    rows = watched.days(3, sleep_duration_min=-150.0)
+    clock = rows[-1].end
+    ripe_s = clock + 3_600.0 * CONFIG.watch_delay_h
+    young = _unsettled(rows, clock)
+    assert _alerts(watched.detection.view(young, clock, is_revised=False)) == []
+    watched.go_on_from(_kept(watched.detection))
+    assert not watched.detection.has_to_view([], ripe_s - 1.0)
+    assert watched.detection.has_to_view([], ripe_s)
+    (alert,) = _alerts(watched.detection.view(young, ripe_s, is_revised=False))
+    assert features_of([alert]) == {"sleep_duration_min"}
+    assert not watched.detection.has_to_view([], ripe_s + DAY_S)
+
+
+def test_what_follows_stands_until_a_row_settles_otherwise_than_it_was_said(
+    watched: _Watched,
+) -> None:
+    def settle(one: FeatureRow, *, was_said: bool) -> bool:
+        due = one.end + 3.0 * DAY_S
+        watched.detection.settle(one, due, due, was_said=was_said)
+        return watched.detection.has_to_view([], due)
+
+    first, second, third = watched.days(2)[:3]
+    assert not settle(first, was_said=True)
+    assert settle(second, was_said=False)
+    watched.go_on_from(_kept(watched.detection))
+    assert watched.detection.has_to_view([], third.end)
+    watched.detection.view([], third.end, is_revised=False)
+    assert not settle(third, was_said=True)
+    watched.detection.notice()
+    assert watched.detection.has_to_view([], third.end)
+
+
+def test_an_alert_whose_row_settles_without_it_is_withdrawn_by_the_next_look(
+    watched: _Watched,
+) -> None:
+    rows = watched.days(2, sleep_duration_min=-150.0)
+    (shown,) = _alerts(watched.view(rows))
+    calm = watched.days(2)
+    first = [
+        msgspec.structs.replace(usual, start=one.start, end=one.end, local_date=one.local_date)
+        for one, usual in zip(rows, calm, strict=False)
+    ]
+    watched.settle(first)
+    assert watched.detection.has_to_view([], rows[-1].end)
+    (gone,) = _alerts(watched.detection.view([], rows[-1].end, is_revised=True))
+    assert (gone.alert_id, gone.status) == (shown.alert_id, AlertStatus.WITHDRAWN)

@@ -101,10 +101,12 @@ def test_a_detector_that_raises_quarantines_whom_it_was_working_on(
 ) -> None:
     original = Detection.settle
 
-    def settle(self: Detection, row: FeatureRow, due: float, clock: float) -> list[Output]:
+    def settle(
+        self: Detection, row: FeatureRow, due: float, clock: float, *, was_said: bool
+    ) -> list[Output]:
         if row.user_id == VICTIM:
             raise ValueError("no such score")
-        return original(self, row, due, clock)
+        return original(self, row, due, clock, was_said=was_said)
 
     monkeypatch.setattr(Detection, "settle", settle)
     outputs, quarantined, _ = _outputs()

@@ -25,7 +25,7 @@ from detectors.cohort import load_cohort
 from detectors.config import DetectionConfig
 from detectors.policy import Policy, PolicyState, RowContext
 from streams.config import PipelineConfig
-from streams.detection import Detection, DetectionState
+from streams.detection import Detection, DetectionState, UnsettledRow
 from streams.events import TICK_KEY, FeatureRow
 from streams.history import History, HistoryState
 from streams.pipeline import PartitionPipeline
@@ -146,7 +146,8 @@ def _restored(
     detection = Detection.from_state(
         msgspec.msgpack.decode(packed[0], type=DetectionState), config, load_cohort()
     )
-    detection.view(rows, rows[-1].end, is_revised=False)
+    unsettled = [UnsettledRow(row, row.end, is_news=False) for row in rows]
+    detection.view(unsettled, rows[-1].end, is_revised=False)
     history = History.from_state(msgspec.msgpack.decode(packed[1], type=HistoryState))
     return detection, history
 

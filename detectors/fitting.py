@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from detectors.cohort import Cohort, Prior
 from detectors.config import DetectionConfig
 from detectors.features import spec_of, to_shape
-from detectors.models import DATED_WINDOWS, Scores, SubjectModels, threshold_of
+from detectors.models import DATED_WINDOWS, SubjectModels, threshold_of
 from detectors.policy import DAYS_A_MONTH, Policy, PolicyState, RowContext
+from detectors.scores import Scores
 from detectors.terms import LEVEL_SHIFT_RULE
 from streams.events import AlertKind, AnomalyState, FeatureRow, WindowKind
 

@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from detectors.episodes import Judged, PolicyState
-from detectors.models import Scores
-from streams.events import Anomaly, AnomalyState, Direction, FeatureRow
+from detectors.scores import Scores
+from streams.events import Anomaly, AnomalyState, FeatureRow
 
 STALE_FACTOR = 3
 """Rows older than this many times the span of persistence no longer count for it."""
@@ -39,16 +39,16 @@ def _sight(
     """Remember a valid row of a feature; None when there is nothing unusual in it."""
     k, n = persistence
     feature = anomaly.feature or anomaly.detector
-    reason = scores.reasons[feature]
+    z = scores.usual[feature].z
     is_unusual = anomaly.state is AnomalyState.ANOMALOUS
-    side = (-1 if reason.direction is Direction.DOWN else 1) if is_unusual else 0
+    side = (1 if z >= 0.0 else -1) if is_unusual else 0
     oldest = row.end - STALE_FACTOR * n * (row.end - row.start)
     before = [judged for judged in state.recent.get(feature, ()) if judged.end > oldest]
     recent = state.recent[feature] = [*before, Judged(row.end, side)][-n:]
     if not is_unusual:
         return None
     count = sum(judged.side == side for judged in recent)
-    return Sighting(anomaly, abs(reason.z or 0.0), (count, len(recent)), count >= k)
+    return Sighting(anomaly, abs(z), (count, len(recent)), count >= k)
 
 
 def _rank(sighting: Sighting) -> tuple[bool, float, float, str]:

@@ -10,7 +10,7 @@ jump in a whitened signal); Sidak 1967 (correction for the number of statistics 
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Self
 
 from msgspec import Struct
@@ -178,13 +178,25 @@ class LevelShift:
         shift = self.look(x)
         return 0.0 if shift is None else shift.score
 
-    def look(self, x: Mapping[str, float]) -> Shift | None:
-        """The most telling shift with ``x`` taken in; None while no feature has warmed up."""
+    def look(self, x: Mapping[str, float], told: Mapping[str, bytes] | None = None) -> Shift | None:
+        """The most telling shift with ``x`` taken in; None while no feature has warmed up.
+
+        ``told``: what `told` says of ``x``, where it was asked already.
+        """
         today = self._day_of(x)
-        recent = {**self._recent, **dict(self._told(x, today))}
+        recent = {**self._recent, **(self.told(x) if told is None else told)}
         known = {name: days_of(recent[name]) for name in sorted(recent) if self._is_known(name)}
         roles = {feature: self._term(feature).role for feature in known}
         return most_telling(known, roles, today, self._days_min) if known else None
+
+    def told(self, x: Mapping[str, float]) -> dict[str, bytes]:
+        """By feature of ``x`` its last days with ``x`` as the last, packed; of known features."""
+        today = self._day_of(x)
+        return {
+            feature: keep(self._recent.get(feature, b""), self._news(feature, value, today).day)
+            for feature, value in x.items()
+            if feature in self._usual
+        }
 
     def ahead(self) -> Self:
         """A twin that can observe rows which are not to be learned; this one stays as it is."""
@@ -193,7 +205,11 @@ class LevelShift:
     def observe_one(self, x: Mapping[str, float]) -> None:
         """Keep what a day told for the days after it, without changing what is usual."""
         refuse_unknown(x)
-        self._recent = {**self._recent, **dict(self._told(x, self._day_of(x)))}
+        self.observe(self.told(x))
+
+    def observe(self, told: Mapping[str, bytes]) -> None:
+        """Keep what `told` said of a day for the days after it."""
+        self._recent = {**self._recent, **told}
 
     def learn_one(self, x: Mapping[str, float]) -> None:
         """Keep what a day told, and take it into what is usual."""
@@ -274,12 +290,6 @@ class LevelShift:
     def _last_day(self) -> int:
         """Number of the last day that is kept of any feature; -1 before any."""
         return max((days_of(kept)[-1].day for kept in self._recent.values()), default=-1)
-
-    def _told(self, x: Mapping[str, float], today: int) -> Iterator[tuple[str, bytes]]:
-        for feature, value in x.items():
-            if feature in self._usual:
-                news = self._news(feature, value, today)
-                yield feature, keep(self._recent.get(feature, b""), news.day)
 
     def _news(self, feature: str, value: float, today: int) -> _News:
         usual, term = self._usual[feature], self._term(feature)

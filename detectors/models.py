@@ -8,6 +8,7 @@ import copy
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Self
 
 from detectors.base import DAY, HOUR, State
@@ -15,12 +16,13 @@ from detectors.baseline import BAND_Z, Baseline, Usual
 from detectors.cohort import Cohort
 from detectors.config import Concern, DetectionConfig
 from detectors.drift import Drift
-from detectors.features import FeatureSpec, spec_of
+from detectors.features import spec_of
 from detectors.level_shift import LevelShift
 from detectors.normal import tail_of
 from detectors.opinions import Opinions, Told
 from detectors.patterns import Domain
-from detectors.shifts import Part, Role, Shift
+from detectors.scores import Scores
+from detectors.shifts import Part, Role
 from detectors.terms import SCORED_WINDOWS, key_of, of_channels, spec_of_key, terms_of
 from streams.events import (
     Anomaly,
@@ -47,43 +49,6 @@ OPINION_THRESHOLD = 0.5
 """From here on a further detector counts as alarmed: the published rules score 0.5 there."""
 
 
-class Scores(list[Anomaly]):
-    """Anomalies of one row, and beside them what explains them.
-
-    ``reasons``: by feature of the row, its value beside what is usual. ``shift`` and ``evidence``:
-    the most telling shift of the last days, None while nothing has warmed up, and its parts as
-    reasons, the largest first. ``is_shifted``: whether it is beyond the threshold. ``drifted``: by
-    feature of the row that has been moving away for a while, to a side of concern, the number of
-    the day on which that began. ``absent``:
-    features that this person has a baseline of and the row lacks. ``relearned``: features whose
-    baseline was started anew and is still young.
-    """
-
-    __slots__ = (
-        "absent",
-        "drifted",
-        "evidence",
-        "is_shifted",
-        "reasons",
-        "relearned",
-        "shift",
-    )
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reasons: dict[str, Reason] = {}
-        self.shift: Shift | None = None
-        self.evidence: list[Reason] = []
-        self.is_shifted = False
-        self.drifted: dict[str, int] = {}
-        self.absent: tuple[str, ...] = ()
-        self.relearned: tuple[str, ...] = ()
-
-    def hold_against(self, threshold_z: float) -> None:
-        """Say whether the shift is beyond a threshold (standard deviations)."""
-        self.is_shifted = self.shift is not None and self.shift.z >= threshold_z
-
-
 class SubjectModels:
     """What is usual for one subject, per kind of window, and what the last days told."""
 
@@ -104,7 +69,7 @@ class SubjectModels:
         ``offset``: by how much this person's threshold of a shift is off the cohort's (standard
         deviations).
         """
-        scores = Scores()
+        scores = Scores(row, partial(self._evidence, row))
         baseline = self._baselines.get(row.window)
         if baseline is None:
             return scores
@@ -117,7 +82,7 @@ class SubjectModels:
             if spec is None or spec.yields_to in x:
                 continue
             scores.append(self._of_feature(row, feature, usual))
-            scores.reasons[feature] = _reason(row, spec, usual)
+            scores.usual[feature] = usual
             if usual.is_relearned:
                 relearned.append(feature)
         scores.relearned = tuple(relearned)
@@ -126,10 +91,11 @@ class SubjectModels:
             self._score_days(row, scores, offset)
         return scores
 
-    def learn(self, row: FeatureRow) -> None:
+    def learn(self, row: FeatureRow, scores: Scores | None = None) -> None:
         """Take a settled row into what is usual, after it was scored.
 
-        A row of a kind of window that is not scored changes nothing.
+        A row of a kind of window that is not scored changes nothing. ``scores``: what was said of
+        the row, if nothing was learned since.
 
         Raises
         ------
@@ -143,7 +109,8 @@ class SubjectModels:
         if row.window is WindowKind.HOUR:
             x[HOUR] = _local_hour(row)
         if row.window in DATED_WINDOWS:
-            told = self._told(row)
+            known = None if scores is None else scores.told
+            told = self._told(row) if known is None else known
             deviations = self._drifting(told)
             if deviations.keys() - {DAY}:
                 self._drift.learn_one(deviations)
@@ -158,11 +125,18 @@ class SubjectModels:
         twin._opinions = self._opinions.ahead()  # noqa: SLF001 - of its own class
         return twin
 
-    def observe(self, row: FeatureRow) -> None:
-        """Keep what an unsettled row told for those after it, without learning it."""
+    def observe(self, row: FeatureRow, scores: Scores | None = None) -> None:
+        """Keep what an unsettled row told for those after it, without learning it.
+
+        ``scores``: what these models said of the row.
+        """
         if row.window in DATED_WINDOWS:
-            told = self._told(row)
-            self._shift.observe_one(told.values)
+            if scores is None or scores.told is None:
+                told = self._told(row)
+                days: Mapping[str, bytes] = self._shift.told(told.values)
+            else:
+                told, days = scores.told, scores.days
+            self._shift.observe(days)
             self._opinions.observe(row.window, told)
 
     def relearn(
@@ -222,16 +196,16 @@ class SubjectModels:
 
     def _score_days(self, row: FeatureRow, scores: Scores, offset: float) -> None:
         """Look for a shift of the last days, and ask further detectors."""
-        told = self._told(row)
+        told = scores.told = self._told(row, scores.usual)
         if not told.values.keys() - {DAY}:
             return
-        shift = scores.shift = self._shift.look(told.values)
+        scores.days = self._shift.told(told.values)
+        shift = scores.shift = self._shift.look(told.values, scores.days)
         threshold_z = threshold_of(self._terms.threshold_z, offset)
         scores.hold_against(threshold_z)
         if shift is None:
             state, score = AnomalyState.LEARNING, 0.0
         else:
-            scores.evidence = [self._evidence(row, part) for part in shift.parts]
             state, score = _state(is_anomalous=scores.is_shifted), shift.score
         about = {"detector": LevelShift.name, "version": self._version(LevelShift.version)}
         threshold = 1.0 - tail_of(threshold_z)
@@ -253,7 +227,7 @@ class SubjectModels:
             feature = spec_of_key(key).feature
             is_told = term is not None and _is_of_concern(term.role, deviations[key])
             # Of a day that is within the usual, nobody would understand it.
-            if score >= 1.0 and is_told and abs(scores.reasons[feature].z or 0.0) >= BAND_Z:
+            if score >= 1.0 and is_told and abs(scores.usual[feature].z) >= BAND_Z:
                 since = self._drift.since(key)
                 scores.drifted[feature] = row.local_date.toordinal() if since is None else since
         if found:
@@ -262,15 +236,18 @@ class SubjectModels:
             score = max(found.values())
             scores.append(_anomaly(row, score=score, threshold=1.0, state=state, **about))
 
-    def _told(self, row: FeatureRow) -> Told:
-        """Scored values of a night or day, and their deviations where usual is known."""
+    def _told(self, row: FeatureRow, usual: Mapping[str, Usual] | None = None) -> Told:
+        """Scored values of a night or day, and their deviations where ``usual`` is known."""
         values = self._terms.dated(row)
+        if usual is None:
+            names = (spec_of_key(key).feature for key in values if key != DAY)
+            named = {name: row.values[name] for name in names}
+            usual = dict(self._baselines[row.window].look(named))
         deviations = {DAY: values[DAY]}
-        named = {spec_of_key(key).feature: value for key, value in values.items() if key != DAY}
-        for feature, usual in self._baselines[row.window].look(named):
-            if usual.days >= self._warm_up_days:
-                clipped = max(-DEVIATION_CLIP, min(DEVIATION_CLIP, usual.z))
-                deviations[key_of(row.window, feature)] = clipped
+        for key in values:
+            own = None if key == DAY else usual.get(spec_of_key(key).feature)
+            if own is not None and own.days >= self._warm_up_days:
+                deviations[key] = max(-DEVIATION_CLIP, min(DEVIATION_CLIP, own.z))
         return Told(values, deviations)
 
     def _drifting(self, told: Told) -> dict[str, float]:
@@ -366,22 +343,6 @@ def _anomaly(row: FeatureRow, **found: object) -> Anomaly:
         revision=row.revision,
         epoch=row.epoch,
         **found,  # type: ignore[arg-type]  # each a field of an anomaly
-    )
-
-
-def _reason(row: FeatureRow, spec: FeatureSpec, usual: Usual) -> Reason:
-    return Reason(
-        feature=spec.feature,
-        window=row.window,
-        direction=Direction.UP if usual.z >= 0.0 else Direction.DOWN,
-        value=row.values[spec.feature],
-        unit=spec.unit,
-        usual_low=usual.low,
-        usual_median=usual.median,
-        usual_high=usual.high,
-        z=usual.z,
-        days_of_baseline=usual.days,
-        coverage=None if spec.channel is None else row.coverage.get(spec.channel),
     )
 
 

@@ -27,7 +27,7 @@ from detectors.features import Display, spec_of
 from detectors.hours import sightings
 from detectors.level_shift import LevelShift
 from detectors.limits import judge_check_in, judge_limits
-from detectors.models import Scores
+from detectors.scores import Scores
 from detectors.silence import judge_silence
 from streams.events import (
     Alert,
@@ -158,7 +158,7 @@ class Policy:
         # The first row of an episode stands for the k that made it persistent.
         rows = k + (episode.rows if episode is not None and episode.is_open else 0)
         is_grave = rows >= LONG_FACTOR * k and any(one.z >= LONG_Z for one in persistent)
-        reasons = [scores.reasons[one.anomaly.feature or ""] for one in seen]
+        reasons = [scores.reason(one.anomaly.feature or "") for one in seen]
         severity = Severity.URGENT if is_far or is_grave else Severity.WATCH
         said = _Said(reasons, severity, wording.change(row.window, reasons, seen[0].seen))
         finding = self._finding(row, scores, context, said)
@@ -175,7 +175,7 @@ class Policy:
             if scores.shift is not None:
                 self._settle_down(state, episode, row)
             return []
-        reasons, since = list(scores.evidence), row.local_date
+        reasons, since = scores.evidence(), row.local_date
         if scores.is_shifted and scores.shift is not None:
             since = dt.date.fromordinal(scores.shift.since)
         else:
@@ -186,7 +186,9 @@ class Policy:
             and (row.local_date - episode.local_date).days >= LONG_DAYS - 1
         )
         is_grave = is_long and any(
-            abs(reason.z or 0.0) >= LONG_Z and not _is_time_of_day(reason) for reason in reasons
+            abs(reason.z or 0.0) >= LONG_Z
+            and not _is_time_of_day(reason.window or WindowKind.DAY, reason.feature)
+            for reason in reasons
         )
         severity = Severity.URGENT if is_far or is_grave else Severity.WATCH
         said = _Said(reasons, severity, wording.shift(reasons, since))
@@ -208,7 +210,7 @@ class Policy:
             if (row.local_date - episode.local_date).days < SLOW_REFRACTORY_DAYS:
                 return []
             episode.is_open = False
-        reasons = [scores.reasons[feature] for feature in sorted(scores.drifted)]
+        reasons = [scores.reason(feature) for feature in sorted(scores.drifted)]
         since = dt.date.fromordinal(min(scores.drifted.values()))
         said = _Said(reasons, Severity.WATCH, wording.slow(reasons, since))
         finding = self._finding(row, scores, context, said, rule=SLOW_CHANGE)
@@ -295,7 +297,7 @@ class Policy:
         missing = [wording.absent(row.window, feature) for feature in scores.absent]
         for anomaly in scores:
             if anomaly.state is AnomalyState.LEARNING and anomaly.feature is not None:
-                days = scores.reasons[anomaly.feature].days_of_baseline
+                days = scores.usual[anomaly.feature].days
                 missing.append(
                     wording.learning(row.window, anomaly.feature, days, self._config.warm_up_days)
                 )
@@ -320,23 +322,28 @@ def _are_far(scores: Scores) -> bool:
 
     Times of day move together, on every journey: they count as one.
     """
-    far = [reason for reason in _furthest(scores) if abs(reason.z or 0.0) >= FAR_Z]
-    others = sum(not _is_time_of_day(reason) for reason in far)
+    window = scores.row.window
+    far = [name for name in _unusual(scores) if abs(scores.usual[name].z) >= FAR_Z]
+    others = sum(not _is_time_of_day(window, feature) for feature in far)
     return others + (len(far) > others) >= 2
 
 
-def _is_time_of_day(reason: Reason) -> bool:
-    spec = spec_of(reason.window or WindowKind.DAY, reason.feature)
+def _is_time_of_day(window: WindowKind, feature: str) -> bool:
+    spec = spec_of(window, feature)
     return spec is not None and spec.display is Display.CLOCK
+
+
+def _unusual(scores: Scores) -> list[str]:
+    return [
+        anomaly.feature
+        for anomaly in scores
+        if anomaly.feature is not None and anomaly.state is AnomalyState.ANOMALOUS
+    ]
 
 
 def _furthest(scores: Scores) -> list[Reason]:
     """Reasons for the unusual features of a row, the furthest first."""
-    unusual = [
-        scores.reasons[anomaly.feature]
-        for anomaly in scores
-        if anomaly.feature is not None and anomaly.state is AnomalyState.ANOMALOUS
-    ]
+    unusual = map(scores.reason, _unusual(scores))
     return sorted(unusual, key=lambda reason: (-abs(reason.z or 0.0), reason.feature))
 
 

@@ -7,14 +7,14 @@ their sum, weighted by gain. It is normal with variance one where nothing change
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 
 from msgspec import Struct
 
 from detectors.config import Concern
 from detectors.normal import corrected, tail_of
-from detectors.patterns import DOMAINS_MIN, PATTERNS, Domain, Pattern
+from detectors.patterns import DOMAINS_MIN, PATTERNS, Domain
 
 SPAN_DAYS = 5
 """Days within which a shift is looked for; what comes slower is a matter of `drift`."""
@@ -43,6 +43,7 @@ class Day(Struct, frozen=True, gc=False):
 
 
 _KEPT = struct.Struct("<idq3h")
+_DAY_OF = struct.Struct("<i").unpack_from
 _STEPS_MAX = 2**62
 
 
@@ -51,17 +52,26 @@ def keep(before: bytes, day: Day) -> bytes:
 
     All but the value is rounded to `STEPS`, so that a day is the same one wherever it is read.
     """
-    kept = [old for old in _KEPT.iter_unpack(before) if day.day - SPAN_DAYS < old[0] < day.day]
+    start, stop = 0, _stop_before(before, day.day)
+    while start < stop and _DAY_OF(before, start)[0] <= day.day - SPAN_DAYS:
+        start += _KEPT.size
     expected = max(-_STEPS_MAX, min(_STEPS_MAX, day.expected * STEPS))
     in_sd = (round(part * STEPS) for part in (day.innovation, day.onset, day.after))
-    new = _KEPT.pack(day.day, day.value, round(expected), *in_sd)
-    return b"".join([*(_KEPT.pack(*old) for old in kept), new])
+    return before[start:stop] + _KEPT.pack(day.day, day.value, round(expected), *in_sd)
 
 
 def last_before(kept: bytes, today: int) -> tuple[int, float] | None:
     """Number and value of the last day that is kept before ``today``, None without one."""
-    before = [(day, value) for day, value, *_ in _KEPT.iter_unpack(kept) if day < today]
-    return before[-1] if before else None
+    stop = _stop_before(kept, today)
+    return _KEPT.unpack_from(kept, stop - _KEPT.size)[:2] if stop else None
+
+
+def _stop_before(kept: bytes, today: int) -> int:
+    """Where the days before ``today`` end."""
+    stop = len(kept)
+    while stop and _DAY_OF(kept, stop - _KEPT.size)[0] >= today:
+        stop -= _KEPT.size
+    return stop
 
 
 def days_of(kept: bytes) -> tuple[Day, ...]:
@@ -120,50 +130,51 @@ class Shift(Struct, frozen=True):
         return 1.0 - tail_of(self.z)
 
 
-class _Statistic(Struct, frozen=True):
-    """One direction to look in: by feature its weight; features of one domain share theirs."""
+class _Weighed(Struct, frozen=True):
+    """A pattern with the features that tell of it: each with its sign and its domain."""
 
-    pattern: str | None
-    weights: dict[str, float]
-    domains: dict[str, Domain]
+    name: str
+    features: tuple[tuple[str, float, Domain], ...]
 
     def strength(self, strengths: Mapping[str, float], lasting: Set[str]) -> float:
         """In standard deviations; minus infinity where nothing has lasted."""
-        if self.pattern is None:
-            ((feature, weight),) = self.weights.items()
-            return weight * strengths[feature] if feature in lasting else -math.inf
-        if lasting.isdisjoint(self.weights):
+        if not any(feature in lasting for feature, _, _ in self.features):
             return -math.inf
-        told = [feature for feature in self.weights if feature in strengths]
-        of_domain = self._counts(told)
-        if len(of_domain) < DOMAINS_MIN:
+        sums, counts = self._by_domain(strengths)
+        if len(sums) < DOMAINS_MIN:
             return -math.inf
-        return sum(self._shares(strengths, of_domain)) / math.sqrt(len(of_domain))
+        return sum(sums[domain] / counts[domain] for domain in sums) / math.sqrt(len(sums))
 
-    def parts(self, strengths: Mapping[str, float]) -> list[tuple[str, float]]:
-        """Features that speak for it, and their share of its strength, the largest first."""
-        told = [feature for feature in self.weights if feature in strengths]
-        shares = dict(zip(told, self._shares(strengths, self._counts(told)), strict=True))
-        total = sum(share for share in shares.values() if share > 0.0)
-        found = [
-            (feature, share / total)
-            for feature, share in shares.items()
-            if share > 0.0 and share >= SHARE_MIN * total
-        ]
-        return sorted(found, key=lambda part: (-part[1], part[0]))
-
-    def _counts(self, told: Sequence[str]) -> dict[Domain, int]:
-        counts: dict[Domain, int] = {}
-        for feature in told:
-            counts[self.domains[feature]] = counts.get(self.domains[feature], 0) + 1
-        return counts
-
-    def _shares(self, strengths: Mapping[str, float], counts: dict[Domain, int]) -> list[float]:
-        return [
-            weight * strengths[feature] / counts[self.domains[feature]]
-            for feature, weight in self.weights.items()
+    def shares(self, strengths: Mapping[str, float]) -> dict[str, float]:
+        """By feature what it adds, the features of one domain sharing its weight."""
+        _, counts = self._by_domain(strengths)
+        return {
+            feature: sign * strengths[feature] / counts[domain]
+            for feature, sign, domain in self.features
             if feature in strengths
-        ]
+        }
+
+    def _by_domain(
+        self, strengths: Mapping[str, float]
+    ) -> tuple[dict[Domain, float], dict[Domain, int]]:
+        sums: dict[Domain, float] = {}
+        counts: dict[Domain, int] = {}
+        for feature, sign, domain in self.features:
+            strength = strengths.get(feature)
+            if strength is not None:
+                sums[domain] = sums.get(domain, 0.0) + sign * strength
+                counts[domain] = counts.get(domain, 0) + 1
+        return sums, counts
+
+
+class _Found(Struct, frozen=True):
+    """The strongest so far: of a shift since a day, of one feature (its share) or a pattern."""
+
+    z: float = -math.inf
+    since: int = 0
+    pattern: str | None = None
+    shares: dict[str, float] = {}
+    strengths: dict[str, float] = {}
 
 
 def most_telling(
@@ -187,71 +198,100 @@ def most_telling(
     Shift
         None when there is no statistic to look at, since no feature is of concern to any side.
     """
-    statistics = _statistics(tuple(roles.items()))
-    best = -math.inf
-    choice: tuple[int, _Statistic, dict[str, float]] | None = None
-    for since in range(today - SPAN_DAYS + 1, today - days_min + 2):
-        told = {name: told for name, days in recent.items() if (told := _since(days, since))}
-        strengths = {feature: _strength(days) for feature, days in told.items()}
-        lasting = {feature for feature, days in told.items() if len(days) >= days_min}
-        for statistic in statistics:
-            z = statistic.strength(strengths, lasting)
-            if choice is None or z > best:
-                best, choice = z, (since, statistic, strengths)
-    if choice is None:
+    patterns = _patterns(tuple(roles.items()))
+    count = sum(len(_SIDES[role.concern]) for role in roles.values()) + len(patterns)
+    if not count:
         return None
-    since, statistic, strengths = choice
-    parts = [
-        Part(feature, 1 if strengths[feature] > 0.0 else -1, share, _since(recent[feature], since))
-        for feature, share in statistic.parts(strengths)
+    firsts = range(today - SPAN_DAYS + 1, today - days_min + 2)
+    told = {feature: _strengths(days, firsts) for feature, days in recent.items()}
+    best = _Found(since=firsts[0])
+    for place, since in enumerate(firsts):
+        known = {feature: at[place] for feature, at in told.items() if at[place][1]}
+        strengths = {feature: strength for feature, (strength, _) in known.items()}
+        lasting = {feature for feature, (_, days) in known.items() if days >= days_min}
+        best = _strongest(best, since, strengths, roles=roles, lasting=lasting)
+        for pattern in patterns:
+            z = pattern.strength(strengths, lasting)
+            if z > best.z:
+                shares = pattern.shares(strengths)
+                best = _Found(z, since, pattern.name, shares, strengths)
+    return Shift(corrected(best.z, count), best.pattern, best.since, _parts(best, recent))
+
+
+def _strongest(
+    best: _Found,
+    since: int,
+    strengths: dict[str, float],
+    *,
+    roles: Mapping[str, Role],
+    lasting: Set[str],
+) -> _Found:
+    """The strongest side of a single feature, where that is more than the best so far."""
+    for feature, strength in strengths.items():
+        for side in _SIDES[roles[feature].concern]:
+            z = side * strength
+            if z > best.z and feature in lasting:
+                best = _Found(z, since, None, {feature: z}, strengths)
+    return best
+
+
+def _parts(found: _Found, recent: Mapping[str, Sequence[Day]]) -> tuple[Part, ...]:
+    """Features that speak for what was found, the largest share first."""
+    total = sum(share for share in found.shares.values() if share > 0.0)
+    told = [
+        (share / total, feature)
+        for feature, share in found.shares.items()
+        if share > 0.0 and share >= SHARE_MIN * total
     ]
-    return Shift(corrected(best, len(statistics)), statistic.pattern, since, tuple(parts))
+    return tuple(
+        Part(
+            feature,
+            1 if found.strengths[feature] > 0.0 else -1,
+            share,
+            tuple(day for day in recent[feature] if day.day >= found.since),
+        )
+        for share, feature in sorted(told, key=lambda part: (-part[0], part[1]))
+    )
 
 
-def _since(days: Sequence[Day], since: int) -> tuple[Day, ...]:
-    # Mostly one day after the other is there: what comes before is quickly skipped.
-    first = next((place for place, day in enumerate(days) if day.day >= since), len(days))
-    return tuple(days[first:])
+def _strengths(days: Sequence[Day], firsts: Sequence[int]) -> list[tuple[float, int]]:
+    """How strongly days tell of a shift that began on each of some first days, in their order.
+
+    The signed root of its likelihood ratio, and how many days tell of it; 0 where none does.
+    """
+    told = signal = strength = 0.0
+    found = [(0.0, 0)] * len(firsts)
+    count, last = 0, len(days) - 1
+    for place in range(len(firsts) - 1, -1, -1):
+        while count <= last and days[last - count].day >= firsts[place]:
+            day = days[last - count]
+            # The earliest of them is the day of the onset; each later one has its smaller gain.
+            strength = (told + day.onset * day.innovation) / math.sqrt(signal + day.onset**2)
+            told += day.after * day.innovation
+            signal += day.after**2
+            count += 1
+        found[place] = strength, count
+    return found
 
 
-def _strength(days: Sequence[Day]) -> float:
-    """Signed root of the likelihood ratio of a shift that began on the first of these days."""
-    told, signal = days[0].onset * days[0].innovation, days[0].onset ** 2
-    for day in days[1:]:
-        told += day.after * day.innovation
-        signal += day.after**2
-    return told / math.sqrt(signal)
+_SIDES: Mapping[Concern, tuple[float, ...]] = {
+    Concern.UP: (1.0,),
+    Concern.DOWN: (-1.0,),
+    Concern.BOTH: (1.0, -1.0),
+    Concern.NONE: (),
+}
 
 
 @lru_cache(maxsize=256)
-def _statistics(told: tuple[tuple[str, Role], ...]) -> tuple[_Statistic, ...]:
-    """What there is to look at for some features, the same for everybody who has these."""
-    roles = dict(told)
-    return (*_singles(roles), *_patterns(roles))
-
-
-def _singles(roles: Mapping[str, Role]) -> Iterator[_Statistic]:
-    for feature, role in roles.items():
-        domains = {feature: role.domain}
-        if role.concern in {Concern.UP, Concern.BOTH}:
-            yield _Statistic(None, {feature: 1.0}, domains)
-        if role.concern in {Concern.DOWN, Concern.BOTH}:
-            yield _Statistic(None, {feature: -1.0}, domains)
-
-
-def _patterns(roles: Mapping[str, Role]) -> Iterator[_Statistic]:
+def _patterns(told: tuple[tuple[str, Role], ...]) -> tuple[_Weighed, ...]:
+    """The patterns that some features can tell of, the same for everybody who has these."""
+    found = []
     for pattern in PATTERNS:
-        weights = {
-            feature: float(pattern.signs[role.domain])
-            for feature, role in roles.items()
-            if role.domain in pattern.signs and _may_go(role, pattern)
-        }
-        domains = {feature: roles[feature].domain for feature in weights}
-        if len(set(domains.values())) >= DOMAINS_MIN:
-            yield _Statistic(pattern.name, weights, domains)
-
-
-def _may_go(role: Role, pattern: Pattern) -> bool:
-    """Whether a feature is of concern to the side that a pattern has it go."""
-    side = Concern.UP if pattern.signs[role.domain] > 0 else Concern.DOWN
-    return role.concern in {side, Concern.BOTH}
+        features = tuple(
+            (feature, float(pattern.signs[role.domain]), role.domain)
+            for feature, role in told
+            if pattern.signs.get(role.domain) in _SIDES[role.concern]
+        )
+        if len({domain for _, _, domain in features}) >= DOMAINS_MIN:
+            found.append(_Weighed(pattern.name, features))
+    return tuple(found)

@@ -16,8 +16,9 @@ from msgspec import Struct
 from detectors.base import State
 from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
-from detectors.models import DATED_WINDOWS, Scores, SubjectModels
+from detectors.models import DATED_WINDOWS, SubjectModels
 from detectors.policy import Because, Policy, PolicyState, RowContext
+from detectors.scores import Scores
 from detectors.terms import SCORED_WINDOWS
 from streams.alerts import Alerts
 from streams.events import (
@@ -195,7 +196,7 @@ class Detection:
             self._models.relearn(WEARABLE_CHANNELS, [row.window])
         anomalies = self._models.score(row, self._state.offset)
         alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
-        self._models.learn(row)
+        self._models.learn(row, anomalies)
         outputs += anomalies
         if self._unusual:
             self._unusual.difference_update(map(_anomaly_key, anomalies))
@@ -239,7 +240,7 @@ class Detection:
         for unsettled in rows:
             relearned = bool(self._relearned)
             anomalies, alerts = self._look(unsettled, models, clock, is_relearned=relearned)
-            models.observe(unsettled.row)
+            models.observe(unsettled.row, anomalies)
             outputs += self._scored(anomalies, is_news=True)
             for alert in alerts:
                 outputs += self._alerts.show(alert)
@@ -260,7 +261,7 @@ class Detection:
                 models = SubjectModels.from_state(models.to_state(), self._config, self._cohort)
                 models.relearn(WEARABLE_CHANNELS, [unsettled.row.window])
             anomalies, alerts = self._look(unsettled, models, clock, is_relearned=is_relearned)
-            models.observe(unsettled.row)
+            models.observe(unsettled.row, anomalies)
             outputs += self._scored(anomalies, is_news=unsettled.is_news)
             seen.update((alert.alert_id, alert) for alert in alerts)
         because: Because = "data" if is_revised else "learned"

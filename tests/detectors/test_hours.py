@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from detectors.cohort import load_cohort
 from detectors.episodes import PolicyState
 from detectors.hours import STALE_FACTOR, Sighting, sightings
-from detectors.models import Scores, SubjectModels
-from streams.events import AnomalyState, Direction, FeatureRow, WindowKind
+from detectors.models import SubjectModels
+from detectors.scores import Scores
+from streams.events import AnomalyState, FeatureRow, WindowKind
 from tests.detectors.rows import CONFIG, row
 
 NAME = "heart_rate_resting_bpm"
@@ -55,15 +56,15 @@ def test_hours_without_a_value_do_not_count_and_old_ones_are_forgotten() -> None
 def test_two_sides_are_no_change_to_one_and_learning_is_none_at_all() -> None:
     state, hour = PolicyState(), _hour(0, HIGH)
     up = _models.score(hour)
-    down = Scores()
+    down = Scores(hour)
     down.extend(up)
-    down.reasons = {NAME: msgspec.structs.replace(up.reasons[NAME], direction=Direction.DOWN)}
+    down.usual = {NAME: msgspec.structs.replace(up.usual[NAME], z=-up.usual[NAME].z)}
     sightings(state, hour, down, (2, 3))
     (second,) = sightings(state, _hour(1, HIGH), up, (2, 3))
     assert (second.seen, second.is_persistent) == ((1, 2), False)
-    young = Scores()
+    young = Scores(hour)
     young.extend(msgspec.structs.replace(one, state=AnomalyState.LEARNING) for one in up)
-    young.reasons = up.reasons
+    young.usual = up.usual
     kept = state.to_state()
     assert sightings(state, _hour(2, HIGH), young, (2, 3)) == []
     assert state.to_state() == kept

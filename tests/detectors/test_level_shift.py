@@ -16,7 +16,7 @@ from detectors.base import DAY
 from detectors.cohort import Prior
 from detectors.level_shift import HORIZON, LevelShift, Term
 from detectors.patterns import Domain
-from detectors.shifts import SPAN_DAYS, Day, Role, _strength
+from detectors.shifts import SPAN_DAYS, Day, Role, _strengths
 
 CENTRE, FLOOR = 100.0, 8.0
 TAUGHT = 60
@@ -107,7 +107,9 @@ def test_the_strength_of_whitened_days_is_that_of_generalised_least_squares(
     ]
     places = np.arange(len(values), dtype=np.float64)
     expected = _least_squares(values, places, 1.0, persistence)
-    assert _strength(days) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    ((strength, count),) = _strengths(days, [1])
+    assert count == len(days)
+    assert strength == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 @settings(max_examples=40, deadline=None)

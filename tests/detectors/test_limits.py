@@ -7,8 +7,8 @@ import pytest
 
 from detectors.cohort import load_cohort
 from detectors.config import CheckInLimit, DetectionConfig, LimitRule
-from detectors.models import Scores
 from detectors.policy import Policy, PolicyState, RowContext
+from detectors.scores import Scores
 from streams.events import (
     Alert,
     AlertKind,
@@ -36,7 +36,7 @@ def _judge(
     config = DetectionConfig(limits=rules) if rules else DetectionConfig()
     policy, state = Policy(config, COHORT), PolicyState()
     about = context or RowContext(detected_at=0.0)
-    return [alert for one in rows for alert in policy.step(state, one, Scores(), about)]
+    return [alert for one in rows for alert in policy.step(state, one, Scores(one), about)]
 
 
 def _check_in(

@@ -62,7 +62,7 @@ def test_an_unusual_night_is_anomalous_and_explained() -> None:
         "sleep_duration_min": AnomalyState.ANOMALOUS,
         "sleep_onset_min": AnomalyState.NORMAL,
     }
-    reason = scores.reasons["sleep_duration_min"]
+    reason = scores.reason("sleep_duration_min")
     assert (reason.direction.value, reason.value, reason.unit) == ("down", 180.0, "min")
     assert reason.days_of_baseline == 30
     assert reason.usual_low is not None
@@ -139,7 +139,7 @@ def test_relearning_is_learning_again_and_named() -> None:
         models.learn(one)
     scores = models.score(ordinary_nights(1, first=60)[0])
     assert set(_states(scores).values()) == {AnomalyState.NORMAL}
-    assert scores.relearned == tuple(sorted(scores.reasons))
+    assert scores.relearned == tuple(sorted(scores.usual))
 
 
 @pytest.mark.parametrize("through", [msgspec.json, msgspec.msgpack])
@@ -168,7 +168,7 @@ def test_a_state_of_the_version_before_keeps_what_is_usual_and_learns_shifts_ane
     odd = night(40, sleep_duration_min=330.0)
     before, after = models.score(odd), taken_over.score(odd)
     assert _of_features(after) == _of_features(before)
-    assert after.reasons == before.reasons
+    assert after.usual == before.usual
     assert _of_days(before).state is AnomalyState.NORMAL
     assert (_of_days(after).state, after.shift) == (AnomalyState.LEARNING, None)
     for one in ordinary_nights(14, first=41):
@@ -187,7 +187,7 @@ def test_two_nights_off_are_a_shift_told_with_its_days() -> None:
     assert (told.state, scores.is_shifted) == (AnomalyState.ANOMALOUS, True)
     assert scores.shift is not None
     assert told.score == pytest.approx(NormalDist().cdf(scores.shift.z))
-    (reason,) = scores.evidence
+    (reason,) = scores.evidence()
     assert (reason.feature, reason.window) == ("sleep_duration_min", WindowKind.NIGHT)
     assert [evidence.value for evidence in reason.evidence] == [340.0, 335.0]
 

@@ -3,6 +3,7 @@ still going on; method: days of which it is given whether a shift is told.
 """
 
 import datetime as dt
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from detectors.cohort import load_cohort
 from detectors.config import DetectionConfig
 from detectors.level_shift import LevelShift
-from detectors.models import FLOOR_Z, Scores, threshold_of
+from detectors.models import FLOOR_Z, threshold_of
 from detectors.policy import (
     DAYS_A_MONTH,
     OFFSET_MAX,
@@ -21,7 +22,8 @@ from detectors.policy import (
     PolicyState,
     RowContext,
 )
-from detectors.shifts import Shift
+from detectors.scores import Scores
+from detectors.shifts import Part, Shift
 from streams.events import Anomaly, AnomalyState, Direction, FeatureRow, Reason, WindowKind
 from tests.detectors.rows import row
 
@@ -33,9 +35,19 @@ def _day(index: int) -> FeatureRow:
     return row(WindowKind.DAY, index, {NAME: 8_000.0})
 
 
+def _reason(one: FeatureRow, part: Part) -> Reason:
+    return Reason(
+        feature=part.feature,
+        window=one.window,
+        direction=Direction.UP,
+        value=8_000.0,
+        unit="count",
+    )
+
+
 def _scores(one: FeatureRow, is_shifted: bool | None) -> Scores:
     """What models said of a day; None: nothing has warmed up yet."""
-    scores = Scores()
+    scores = Scores(one, partial(_reason, one))
     scores.append(
         Anomaly(
             user_id=one.user_id,
@@ -56,13 +68,8 @@ def _scores(one: FeatureRow, is_shifted: bool | None) -> Scores:
     )
     if is_shifted is not None:
         since = one.local_date - dt.timedelta(days=1)
-        scores.shift = Shift(3.0, None, since.toordinal(), ())
+        scores.shift = Shift(3.0, None, since.toordinal(), (Part(NAME, 1, 1.0, ()),))
         scores.is_shifted = is_shifted
-        scores.evidence = [
-            Reason(
-                feature=NAME, window=one.window, direction=Direction.UP, value=8_000.0, unit="count"
-            )
-        ]
     return scores
 
 

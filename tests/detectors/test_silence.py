@@ -2,8 +2,8 @@
 
 from detectors.cohort import load_cohort
 from detectors.config import DetectionConfig
-from detectors.models import Scores
 from detectors.policy import Policy, PolicyState, RowContext
+from detectors.scores import Scores
 from streams.events import (
     Alert,
     AlertKind,
@@ -29,7 +29,7 @@ def _judge(
 ) -> list[Alert]:
     policy = Policy(config or DetectionConfig(), COHORT)
     kept = state if state is not None else PolicyState()
-    return [alert for one in rows for alert in policy.step(kept, one, Scores(), context)]
+    return [alert for one in rows for alert in policy.step(kept, one, Scores(one), context)]
 
 
 def _hours(*silence_h: float, first: int = 0) -> list[FeatureRow]:

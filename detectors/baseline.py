@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, Self
 
 from msgspec import Struct
-from river.stats import Mean
 
 from detectors.base import CONTEXT, DAY, HOUR, State, detector, refuse_unknown
 from detectors.cohort import Prior
@@ -19,8 +18,8 @@ from detectors.features import Shape, from_shape, to_shape
 from detectors.running import (
     PRIOR_SCALE_COUNT,
     SD_OF_DEVIATION,
+    Running,
     centre_of,
-    mean_of,
     numbers_of,
     update,
 )
@@ -87,21 +86,10 @@ def _any_form(feature: str) -> Form | None:
 _FORM = Form()
 
 
-class _Band(Struct, frozen=True, gc=False):
-    """The usual: middle and expected deviation on the shape's scale, the band in the unit."""
-
-    middle: float
-    reach: float
-    low: float
-    median: float
-    high: float
-
-
 class _Level:
     """What is usual for one feature, on the scale of its shape."""
 
     __slots__ = (
-        "bands",
         "centre",
         "days",
         "deviation",
@@ -112,21 +100,19 @@ class _Level:
     )
 
     def __init__(self, form: Form) -> None:
-        self.centre = Mean()
-        self.deviation = Mean()
-        self.held: Mean | None = None
-        self.hours: dict[int, Mean] = {}
+        self.centre = Running()
+        self.deviation = Running()
+        self.held: Running | None = None
+        self.hours: dict[int, Running] = {}
         self.days = 0
         self.last_day = -1
         self.relearned = -1
-        self.bands: dict[int | None, _Band] = {}
         self.start_deviation(form)
         self.start_centre(form)
 
     def start_centre(self, form: Form) -> None:
         """Begin with the cohort's centre: worth little where people differ much."""
         self.centre = centre_of(form.prior)
-        self.bands = {}
 
     def start_deviation(self, form: Form) -> None:
         scale = 2.0 * form.floor if form.prior is None else form.prior.scale
@@ -144,17 +130,6 @@ class _Level:
         middle = self.centre.get()
         floor = to_shape(form.shape, from_shape(form.shape, middle) + form.floor) - middle
         return max(self.deviation.get() * SD_OF_DEVIATION, floor)
-
-    def band(self, form: Form, hour: int | None) -> "_Band":
-        """What is usual at this hour; kept until something is learned."""
-        band = self.bands.get(hour)
-        if band is None:
-            middle = self.middle(hour)
-            scale = self.scale(form)
-            edges = (middle - BAND_Z * scale, middle, middle + BAND_Z * scale)
-            low, median, high = (from_shape(form.shape, edge) for edge in edges)
-            band = self.bands[hour] = _Band(middle, scale * self.doubt(), low, median, high)
-        return band
 
     def doubt(self) -> float:
         """Factor by which a centre known from few values widens what is to be expected."""
@@ -226,7 +201,6 @@ class Baseline:
                     continue
                 level = self._levels[feature] = _Level(form)
             _count_day(level, day)
-            level.bands = {}
             _learn(level, form, to_shape(form.shape, value), hour)
 
     def relearn(self, features: frozenset[str] | None = None) -> None:
@@ -265,15 +239,15 @@ def _hour(x: Mapping[str, float]) -> int | None:
 
 
 def _compare(value: float, level: _Level, form: Form, hour: int | None) -> Usual:
-    band = level.band(form, hour)
-    z = (to_shape(form.shape, value) - band.middle) / band.reach
+    middle, scale = level.middle(hour), level.scale(form)
+    z = (to_shape(form.shape, value) - middle) / (scale * level.doubt())
     is_of_concern = form.concern is not (Concern.DOWN if z > 0.0 else Concern.UP)
     return Usual(
         math.erf(abs(z) / _SQRT2) if is_of_concern else 0.0,
         z,
-        band.low,
-        band.median,
-        band.high,
+        from_shape(form.shape, middle - BAND_Z * scale),
+        from_shape(form.shape, middle),
+        from_shape(form.shape, middle + BAND_Z * scale),
         level.days,
         0 <= level.relearned < YOUNG_DAYS,
     )
@@ -310,7 +284,7 @@ def _learn(level: _Level, form: Form, value: float, hour: int | None) -> None:
     update(level.centre, level.centre.get() + clipped, HORIZON * a_day)
     update(level.deviation, abs(clipped) / doubt, HORIZON * a_day)
     if hour is not None:
-        at_hour = level.hours.setdefault(hour, Mean())
+        at_hour = level.hours.setdefault(hour, Running())
         update(at_hour, middle + clipped - level.centre.get(), HORIZON)
 
 
@@ -318,7 +292,7 @@ def _hold(level: _Level, residual: float, count: int) -> None:
     """Keep a far value aside; ``count`` of them in a row to one side are a new usual."""
     held = level.held
     if held is None or (held.get() > level.centre.get()) != (residual > 0.0):
-        held = level.held = Mean()
+        held = level.held = Running()
     held.update(level.centre.get() + residual)
     if held.n >= count:
         level.centre = held
@@ -326,7 +300,7 @@ def _hold(level: _Level, residual: float, count: int) -> None:
 
 
 def _numbers(level: _Level) -> list[float]:
-    held = level.held if level.held is not None else Mean()
+    held = level.held if level.held is not None else Running()
     numbers: list[float] = [level.days, level.last_day, level.relearned]
     for mean in (level.centre, level.deviation, held):
         numbers += numbers_of(mean)
@@ -339,9 +313,9 @@ def _level(form: Form, numbers: list[float]) -> _Level:
     level = _Level(form)
     level.days, level.last_day, level.relearned = (int(number) for number in numbers[:3])
     level.centre, level.deviation, held = (
-        mean_of(numbers[at], numbers[at + 1]) for at in (3, 5, 7)
+        Running(numbers[at], numbers[at + 1]) for at in (3, 5, 7)
     )
     level.held = held if held.n > 0.0 else None
     for at in range(9, len(numbers), 3):
-        level.hours[int(numbers[at])] = mean_of(numbers[at + 1], numbers[at + 2])
+        level.hours[int(numbers[at])] = Running(numbers[at + 1], numbers[at + 2])
     return level

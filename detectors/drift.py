@@ -5,8 +5,7 @@ with the newer part of the last weeks.
 """
 
 from array import array
-from collections.abc import Iterable, Mapping
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Self
 
 from river.drift import ADWIN, PageHinkley
@@ -43,6 +42,9 @@ FEATURES_MAX = 64
 """Most features that are followed; further ones are left out, so that memory is bounded."""
 
 _LARGEST = 2**15 - 1
+_GAP_MAX = 2**16 - 1
+_NONE = array("d")
+"""No values, for all who have none; never changed."""
 _NEVER = -1
 
 
@@ -62,21 +64,15 @@ class _PageHinkley(PageHinkley):
             return 0.0, 0.0
         return self._sum_increase - self._min_increase, self._max_decrease - self._sum_decrease
 
-    def ahead(self, value: float) -> float:
-        """The larger sum with one more value, of which nothing is kept."""
-        copy = _PageHinkley.from_numbers(self.to_numbers())
-        copy.update(value)  # type: ignore[no-untyped-call]  # River's
-        return max(copy.sums()) if copy.mean() is not None else 0.0
-
-    def to_numbers(self) -> list[float]:
+    def to_numbers(self) -> Iterator[float]:
         """Count and mean, the sums and their extremes, and whether drift is signalled."""
-        if not self._x_mean.n:
-            return []
-        numbers = [self._x_mean.n, self._x_mean.get(), self._sum_increase, self._min_increase]
-        return [*numbers, self._sum_decrease, self._max_decrease, float(self._drift_detected)]
+        if self._x_mean.n:
+            yield from (self._x_mean.n, self._x_mean.get())
+            yield from (self._sum_increase, self._min_increase)
+            yield from (self._sum_decrease, self._max_decrease, float(self._drift_detected))
 
     @classmethod
-    def from_numbers(cls, numbers: list[float]) -> Self:
+    def from_numbers(cls, numbers: Sequence[float]) -> Self:
         """A test as it was."""
         test = cls()
         if numbers:
@@ -90,71 +86,82 @@ class _PageHinkley(PageHinkley):
 
 
 class _Follower:
-    """One feature: its scale, both tests, and the values that ADWIN was given.
+    """One feature: its scale, the sums of Page-Hinkley, and the values that ADWIN is given.
 
-    ADWIN is Rust and cannot be put back from numbers. It is therefore begun anew over the last
-    ``SPAN`` values whenever twice as many have gathered, so that giving a fresh one all values
-    since brings it to where it was, exactly.
+    Between two values only numbers are kept, a fraction of what both tests take. ADWIN is Rust and
+    cannot be put back from numbers: a fresh one is given all values since it was begun, which
+    brings it to where it was, exactly. It is begun anew over the last ``SPAN`` values whenever
+    twice as many have gathered.
     """
 
-    __slots__ = ("age", "changed", "scale", "stamps", "sums", "values", "window", "young")
+    __slots__ = ("age", "changed", "gaps", "is_cut", "last", "scale", "sums", "values", "young")
 
     def __init__(self) -> None:
         self.scale = 0.0
-        self.young: list[float] = []
-        self.sums = _PageHinkley()
-        self.window = _adwin()
+        self.young = _NONE
+        self.sums = array("d")
         self.values = array("h")
-        self.stamps = array("i")
+        # Stamps as their distances; the first one's does not count.
+        self.gaps, self.last = array("H"), 0
         self.changed = _NEVER
         self.age = 0
+        # Whether ADWIN has cut its window at the last value.
+        self.is_cut = False
 
     def score(self, value: float) -> float:
         if not self.scale:
             return 0.0
-        if self.window.drift_detected:
+        if self.is_cut:
             return 1.0
-        return min(self.sums.ahead(self.steps(value) / STEP) / THRESHOLD, 1.0)
+        ahead = self.page_hinkley()
+        ahead.update(self.steps(value, ahead) / STEP)  # type: ignore[no-untyped-call]  # River's
+        return min(max(ahead.sums()) / THRESHOLD, 1.0) if ahead.mean() is not None else 0.0
+
+    def page_hinkley(self) -> _PageHinkley:
+        return _PageHinkley.from_numbers(self.sums)
 
     def learn(self, value: float, stamp: int) -> None:
         if self.scale:
             self.follow(value, stamp)
             return
-        self.young.append(value)
-        self.stamps.append(stamp)
+        self.young = array("d", [*self.young, value])
+        self._stamp(stamp)
         if len(self.young) == WARM_UP:
             moments = Moments()
             for one in self.young:
                 moments.update(one)
             self.scale = moments.scale()
-            young, stamps = self.young, self.stamps
-            self.young, self.stamps = [], array("i")
+            young, stamps = self.young, [self.stamp(place) for place in range(WARM_UP)]
+            self.young, self.gaps = _NONE, array("H")
             for one, at in zip(young, stamps, strict=True):
                 self.follow(one, at)
 
-    def steps(self, value: float) -> int:
+    def steps(self, value: float, sums: _PageHinkley) -> int:
         """The value in steps of the feature's scale, not too far from the running mean."""
         z = value / self.scale
-        mean = self.sums.mean()
+        mean = sums.mean()
         if mean is not None:
             z = max(mean - CLIP, min(mean + CLIP, z))
         return round(max(-_LARGEST, min(_LARGEST, z * STEP)))
 
     def follow(self, value: float, stamp: int) -> None:
         """Give a value to both tests, and note when a change that they signal began."""
-        steps = self.steps(value)
+        sums = self.page_hinkley()
+        steps = self.steps(value, sums)
         self.age += 1
         if self.age > REMEMBERED:
             self.changed = _NEVER
-        self.sums.update(steps / STEP)  # type: ignore[no-untyped-call]  # River's
+        sums.update(steps / STEP)  # type: ignore[no-untyped-call]  # River's
+        self.sums = array("d", sums.to_numbers())
         self._keep(steps, stamp)
-        self.window.update(steps / STEP)  # type: ignore[no-untyped-call]  # River's
-        if self.sums.drift_detected or self.window.drift_detected:
+        self.is_cut = _adwin(self.values).drift_detected
+        if sums.drift_detected or self.is_cut:
             self.changed, self.age = self.beginning(), 0
 
     def since(self) -> int:
         """When the change began that is signalled, or half way to being so."""
-        is_near = self.sums.mean() is not None and max(self.sums.sums()) >= THRESHOLD / 2.0
+        sums = self.page_hinkley()
+        is_near = sums.mean() is not None and max(sums.sums()) >= THRESHOLD / 2.0
         return self.beginning() if self.changed == _NEVER and is_near else self.changed
 
     def beginning(self) -> int:
@@ -167,23 +174,30 @@ class _Follower:
             contrast = (newer - total * size / count) ** 2 / (size * at)
             if contrast > best:
                 best, place = contrast, at
-        return self.stamps[place]
+        return self.stamp(place)
+
+    def stamp(self, place: int) -> int:
+        """The stamp of a kept value."""
+        return self.last - sum(self.gaps[place + 1 :])
+
+    def _stamp(self, stamp: int) -> None:
+        self.gaps.append(min(stamp - self.last, _GAP_MAX) if self.gaps else 0)
+        self.last = stamp
 
     def _keep(self, steps: int, stamp: int) -> None:
         """Keep what a fresh ADWIN must be given to be like this one."""
-        if self.window.drift_detected:  # River's begins anew with the next value
-            del self.values[:], self.stamps[:]
+        if self.is_cut:  # River's begins anew with the next value
+            del self.values[:], self.gaps[:]
         elif len(self.values) == 2 * SPAN:
-            del self.values[:SPAN], self.stamps[:SPAN]
-            self.window = _adwin(self.values)
+            del self.values[:SPAN], self.gaps[:SPAN]
         self.values.append(steps)
-        self.stamps.append(stamp)
+        self._stamp(stamp)
 
     def to_numbers(self) -> list[list[float]]:
         """Scale, change and its age, the sums, values, steps of stamps, values of the warm-up."""
         first = [self.scale, self.changed, self.age]
-        steps: list[float] = [stamp - before for before, stamp in pairwise([0, *self.stamps])]
-        return [first, self.sums.to_numbers(), [*self.values], steps, [*self.young]]
+        steps: list[float] = [self.stamp(0), *self.gaps[1:]] if self.gaps else []
+        return [first, [*self.sums], [*self.values], steps, [*self.young]]
 
     @classmethod
     def from_numbers(cls, numbers: list[list[float]]) -> Self:
@@ -192,11 +206,14 @@ class _Follower:
         first, sums, values, steps, young = numbers
         follower.scale = first[0]
         follower.changed, follower.age = map(int, first[1:])
-        follower.sums = _PageHinkley.from_numbers(sums)
+        follower.sums = array("d", sums)
         follower.values = array("h", map(int, values))
-        follower.stamps = array("i", accumulate(map(int, steps)))
-        follower.window = _adwin(follower.values)
-        follower.young = list(young)
+        follower.gaps, follower.last = (
+            array("H", [0, *map(int, steps[1:])][: len(steps)]),
+            sum(map(int, steps)),
+        )
+        follower.is_cut = _adwin(follower.values).drift_detected
+        follower.young = array("d", young) if young else _NONE
         return follower
 
 
@@ -291,7 +308,7 @@ class Drift:
         return drift
 
 
-def _adwin(values: "array[int] | tuple[()]" = ()) -> ADWIN:
+def _adwin(values: "array[int]") -> ADWIN:
     """River's test, looking at each value, having seen ``values``."""
     adwin = ADWIN(  # type: ignore[no-untyped-call]  # River's
         SIGNIFICANCE, clock=1, min_window_length=7, grace_period=WARM_UP

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar, Self
 
 from msgspec import Struct
-from river.stats import Mean
 
 from detectors.base import CONTEXT, DAY, State, detector, refuse_unknown
 from detectors.cohort import Prior
@@ -24,8 +23,8 @@ from detectors.patterns import Domain
 from detectors.running import (
     PRIOR_SCALE_COUNT,
     SD_OF_DEVIATION,
+    Running,
     centre_of,
-    mean_of,
     numbers_of,
     update,
 )
@@ -99,7 +98,7 @@ class _Usual:
     __slots__ = ("centre", "count", "deviation")
 
     def __init__(self, term: Term) -> None:
-        self.deviation = Mean()
+        self.deviation = Running()
         scale = 2.0 * term.floor if term.prior is None else term.prior.scale
         new = scale * math.sqrt(term.fresh) / SD_OF_DEVIATION
         self.deviation.update(new, w=PRIOR_SCALE_COUNT)
@@ -270,7 +269,7 @@ class LevelShift:
                 continue
             own = shift._usual[feature] = _Usual(term)
             own.count = int(count)
-            own.centre, own.deviation = mean_of(*means[:2]), mean_of(*means[2:])
+            own.centre, own.deviation = Running(*means[:2]), Running(*means[2:])
             if feature in state["recent"]:
                 recent[feature] = days_of_numbers(state["recent"][feature], state["last_day"])
         shift._recent = recent

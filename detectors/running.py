@@ -2,6 +2,7 @@
 
 import math
 
+from msgspec import Struct
 from river.stats import Mean
 
 from detectors.cohort import Prior
@@ -16,30 +17,46 @@ SD_OF_DEVIATION = math.sqrt(math.pi / 2.0)
 """Standard deviation of a normal distribution whose mean absolute deviation is one."""
 
 
-def centre_of(prior: Prior | None) -> Mean:
+class Running(Struct, gc=False):
+    """River's running mean as its two numbers: there are hundreds of them for each person.
+
+    An object of River's own takes four times as much memory.
+
+    >>> mean = Running()
+    >>> for bpm in (60.0, 62.0):
+    ...     mean.update(bpm)
+    >>> mean.n, mean.get()
+    (2.0, 61.0)
+    """
+
+    n: float = 0.0
+    _mean: float = 0.0
+
+    def update(self, x: float, w: float = 1.0) -> None:
+        """Take in a value, as if it were ``w`` of them."""
+        Mean.update(self, x, w)  # type: ignore[arg-type]  # it has River's two numbers
+
+    def get(self) -> float:
+        """The mean; 0 before any value."""
+        return self._mean
+
+
+def centre_of(prior: Prior | None) -> Running:
     """A centre that begins with the cohort's, which is worth little where people differ much."""
-    centre = Mean()
+    centre = Running()
     if prior is not None:
         weight = min((prior.scale / prior.spread) ** 2, PRIOR_COUNT_MAX)
         centre.update(prior.centre, w=weight)
     return centre
 
 
-def update(mean: Mean, value: float, horizon: int) -> None:
+def update(mean: Running, value: float, horizon: int) -> None:
     """Take in a value; beyond ``horizon`` values the oldest are forgotten exponentially."""
     # A mean whose count stops growing forgets.
     mean.n = min(mean.n, horizon - 1.0)
     mean.update(value)
 
 
-def numbers_of(mean: Mean) -> list[float]:
+def numbers_of(mean: Running) -> list[float]:
     """Count and value: all that a running mean remembers."""
     return [mean.n, mean.get()]
-
-
-def mean_of(n: float, value: float) -> Mean:
-    """A running mean as it was."""
-    mean = Mean()
-    if n > 0.0:
-        mean.update(value, w=n)
-    return mean

@@ -194,8 +194,8 @@ class _Follower:
         self._stamp(stamp)
 
     def to_numbers(self) -> list[list[float]]:
-        """Scale, change and its age, the sums, values, steps of stamps, values of the warm-up."""
-        first = [self.scale, self.changed, self.age]
+        """Scale, change, its age and ADWIN's cut; sums, values, steps of stamps, warm-up."""
+        first = [self.scale, self.changed, self.age, int(self.is_cut)]
         steps: list[float] = [self.stamp(0), *self.gaps[1:]] if self.gaps else []
         return [first, [*self.sums], [*self.values], steps, [*self.young]]
 
@@ -205,14 +205,14 @@ class _Follower:
         follower = cls()
         first, sums, values, steps, young = numbers
         follower.scale = first[0]
-        follower.changed, follower.age = map(int, first[1:])
+        follower.changed, follower.age = map(int, first[1:3])
         follower.sums = array("d", sums)
         follower.values = array("h", map(int, values))
-        follower.gaps, follower.last = (
-            array("H", [0, *map(int, steps[1:])][: len(steps)]),
-            sum(map(int, steps)),
-        )
-        follower.is_cut = _adwin(follower.values).drift_detected
+        stamps = list(map(int, steps))
+        follower.last = sum(stamps)
+        follower.gaps = array("H", [0, *stamps[1:]] if stamps else [])
+        # States of before it was kept have it in their values.
+        follower.is_cut = bool(first[3]) if first[3:] else _adwin(follower.values).drift_detected
         follower.young = array("d", young) if young else _NONE
         return follower
 

@@ -22,6 +22,9 @@ from streams.timeline import bit_array
 REST_LOOKBACK_MIN = 12
 """Minutes without steps after which a heart rate counts as resting (Bogu & Snyder 2021)."""
 
+LOOKBACK_DAYS = 2
+"""How long before a window single records begin that it reads (days)."""
+
 Values = dict[str, float]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -122,13 +125,29 @@ class Window:
         still: Bools = (total[span:] - total[:-span]) == span
         return still
 
-    def records(self, schema: str, lookback_days: int = 2) -> list[tuple[tuple[int, str], Record]]:
-        """Single records of a type that begin at most ``lookback_days`` before the window."""
-        first = self.start // 1_440 - lookback_days
-        return list(self.evidence.listed.read(schema, first, self.stop // 1_440))
+    def records(self, schema: str) -> list[tuple[tuple[int, str], Record]]:
+        """Single records of a type that may reach into the window.
+
+        They begin at most ``LOOKBACK_DAYS`` before it, and end on a day on which one reaches into
+        it.
+        """
+        last_day = self.stop // 1_440
+        read = self.evidence.listed.read
+        return list(read(schema, self.first_listed_day, last_day, reaching_s=self.start_s))
+
+    @property
+    def first_listed_day(self) -> int:
+        """The first day of which single records are read (since the epoch)."""
+        return self.start // 1_440 - LOOKBACK_DAYS
 
     def dated(self, schema: str) -> Record | None:
         """The dated record of the window's date from the source that goes first, None if none."""
+        name = f"dated {schema}"
+        if name not in self.found:
+            self.found[name] = self._dated(schema)
+        return cast("Record | None", self.found[name])
+
+    def _dated(self, schema: str) -> Record | None:
         date = self.bounds.date
         for _, record in self.evidence.listed.read(schema, date, date):
             if getattr(record, "date", None) == date_of_index(date):
@@ -156,12 +175,15 @@ class Window:
         offset = self.evidence.offsets.at(int(time_s // 60), self.bounds.zone)
         return (time_s - self.bounds.date * 86_400.0) / 60.0 + offset
 
+    def span_between(self, start_s: float, stop_s: float) -> slice:
+        """The minutes that lie wholly between two instants (s UTC), as a part of an array."""
+        first = max(int(-(-start_s // 60.0)) - self.start, 0)
+        return slice(first, max(int(stop_s // 60.0) - self.start, first))
+
     def mask_between(self, start_s: float, stop_s: float) -> Bools:
         """Minutes that lie wholly between two instants (s UTC)."""
-        first = max(int(-(-start_s // 60.0)) - self.start, 0)
-        stop = max(int(stop_s // 60.0) - self.start, first)
         inside = np.zeros(self.length, dtype=bool)
-        inside[first:stop] = True
+        inside[self.span_between(start_s, stop_s)] = True
         return inside
 
 

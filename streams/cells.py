@@ -39,11 +39,13 @@ LAYOUT = (
 HEART, BEATS, STEPS = range(len(LAYOUT))
 """Channels of the grid."""
 
+COUNT, SUM, LEAST, MOST = range(1, 5)
+"""Places of the arrays of the heart rate after the owner; of beats count and sum are the same."""
+
 # Without the frame of zlib, which takes six bytes; the level is the one that is smallest without
 # taking longer than the first.
 _RAW = -zlib.MAX_WBITS
 _LEVEL = 3
-_SUMS = 2  # place of the heart rate's sums among all arrays
 _ITEM_BYTES = {code: array(code).itemsize for code in "HBIQ"}
 
 # From this level on the zeros of a plane are told apart from what stands between them.
@@ -85,11 +87,9 @@ class Hour:
             return _unpacked(self.packed, self.is_final)
         return self.channels
 
-    def read_channel(self, channel: int) -> Cells | None:
-        """Cells of one channel, to be read."""
-        if self.packed is not None:
-            return _cells_of(zlib.decompress(self.packed, _RAW), channel, self.is_final)
-        return self.channels[channel]
+    def raw(self) -> bytes:
+        """The bytes of a packed hour: of each channel whether it is there, then their arrays."""
+        return b"" if self.packed is None else zlib.decompress(self.packed, _RAW)
 
     def pack(self) -> None:
         """Keep the cells packed until they are opened."""
@@ -158,7 +158,7 @@ def _cells_of(raw: bytes, channel: int, is_final: bool) -> Cells | None:
     """Cells of a channel from the bytes of an hour."""
     if not raw[channel]:
         return None
-    offset = len(LAYOUT) + sum(_size(other, is_final) for other in range(channel) if raw[other])
+    offset = _offset(raw[: len(LAYOUT)], channel, is_final)
     layout = LAYOUT[channel]
     cells = []
     for code in layout.kept(is_final):
@@ -166,6 +166,20 @@ def _cells_of(raw: bytes, channel: int, is_final: bool) -> Cells | None:
         cells.append(_from_planes(code, raw[offset : offset + size]))
         offset += size
     return _from_mean(cells, 1) if channel == HEART else cells
+
+
+def part_of(raw: bytes, channel: int, is_final: bool) -> bytes | None:
+    """The arrays of a channel without its mask, by rank, from the bytes of an hour."""
+    if not raw[channel]:
+        return None
+    offset = _offset(raw[: len(LAYOUT)], channel, is_final)
+    return raw[offset : offset + _size(channel, is_final=True)]
+
+
+@cache
+def _offset(present: bytes, channel: int, is_final: bool) -> int:
+    """Where a channel begins among the bytes of an hour."""
+    return len(LAYOUT) + sum(_size(other, is_final) for other in range(channel) if present[other])
 
 
 @cache
@@ -211,7 +225,7 @@ def day_state(hours: Mapping[int, Hour]) -> DayState:
             joined.append(array(code, b"".join(part.tobytes() for part in parts)))
     _, counts, sums, *_ = relative = [np.asarray(part) for part in _from_mean(joined, -1)]
     means = _hour_means(counts, sums)
-    relative[_SUMS] = _folded(sums - counts * np.repeat(means, HOUR_MIN))
+    relative[SUM] = _folded(sums - counts * np.repeat(means, HOUR_MIN))
     return DayState(marks, [_plane(part) for part in relative], means.astype("<u2").tobytes())
 
 
@@ -261,8 +275,8 @@ def _joined(state: DayState) -> list[array[int]]:
         return _from_mean([_from_planes(code, _decompress(plane)) for code, plane in planes], 1)
     numbers = [_numbers(plane) for plane in state.planes if isinstance(plane, Plane)]
     means = np.frombuffer(state.means, dtype="<u2").astype(np.int64)
-    expected = numbers[_SUMS - 1].astype(np.int64) * np.repeat(means, HOUR_MIN)
-    numbers[_SUMS] = (_unfolded(numbers[_SUMS].astype(np.int64)) + expected).astype(np.uint64)
+    expected = numbers[COUNT].astype(np.int64) * np.repeat(means, HOUR_MIN)
+    numbers[SUM] = (_unfolded(numbers[SUM].astype(np.int64)) + expected).astype(np.uint64)
     parts = [
         array(code, part.astype(f"<u{_ITEM_BYTES[code]}").tobytes())
         for code, part in zip(codes, numbers, strict=True)

@@ -7,16 +7,11 @@ source a second counts once. An hour that is not being written is kept packed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from streams.cells import (
     BEATS,
     HEART,
     HOUR_MIN,
-    LAYOUT,
     STEPS,
     Cells,
     DayState,
@@ -26,6 +21,7 @@ from streams.cells import (
     new_cells,
 )
 from streams.events import HeartRate, InterBeatInterval
+from streams.reading import Reading
 
 SOURCES_MAX = 1_000
 """Most sources (with distinct priority) that one subject's grid can tell apart."""
@@ -130,25 +126,9 @@ class Grid:
                 cell = minute % HOUR_MIN
                 cells[1][cell] = max(cells[1][cell], value)
 
-    def channel(self, start: int, stop: int, channel: int) -> list[NDArray[Any]] | None:
-        """Arrays of a channel over minutes ``start`` up to ``stop`` (since the epoch).
-
-        Returns owner and values without the mask, each of shape (stop - start,); None when the
-        channel has no cell there. An empty cell has owner 0.
-        """
-        kept = LAYOUT[channel].kept(is_final=True)
-        arrays: list[NDArray[Any]] | None = None
-        for hour in range(start // HOUR_MIN, -(-stop // HOUR_MIN)):
-            cells = self._read(hour, channel)
-            if cells is None:
-                continue
-            if arrays is None:
-                arrays = [np.zeros(stop - start, dtype=code) for code in kept]
-            base = hour * HOUR_MIN
-            low, high = max(start, base), min(stop, base + HOUR_MIN)
-            for whole, part in zip(arrays, cells, strict=False):
-                whole[low - start : high - start] = part[low - base : high - base]
-        return arrays
+    def reading(self) -> Reading:
+        """What it holds now, to be read channel by channel."""
+        return Reading(self._held)
 
     def sources(self) -> list[tuple[int, str]]:
         """Sources (priority, id) by owner index; index 0 stands for nobody."""
@@ -211,10 +191,6 @@ class Grid:
             self._hours.update(hours_of(self._closed.pop(hour // 24)))
             held = self._hours.get(hour)
         return held
-
-    def _read(self, hour: int, channel: int) -> Cells | None:
-        held = self._held(hour)
-        return held.read_channel(channel) if held is not None else None
 
     def _owned(self, minute: int, channel: int, owner: int) -> Cells | None:
         """Cells of a minute's hour if ``owner`` may write to it, None if another goes first."""

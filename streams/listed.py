@@ -4,14 +4,17 @@
 then the later in the log, wholly. Records are kept encoded, by type, source and date.
 """
 
+import math
+import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
 
 from streams.decoding import record_date, record_time
-from streams.events import RECORD_TYPES, Record
+from streams.events import RECORD_TYPES, Interval, Record, Timed
 from streams.instants import instant_bytes, instants_of
 from streams.localtime import date_end_s, date_index
 
@@ -37,19 +40,40 @@ _entries_decoder = msgspec.msgpack.Decoder(list[Entry])
 _record_decoders = {
     schema: msgspec.msgpack.Decoder(record_type) for schema, record_type in RECORD_TYPES.items()
 }
+# All records of a day at once, which takes a fraction of decoding one after the other.
+_day_decoders = {
+    schema: msgspec.msgpack.Decoder(
+        list[tuple[float, record_type]]  # type: ignore[valid-type]  # it is a value
+    )
+    for schema, record_type in RECORD_TYPES.items()
+}
+_last_s = struct.Struct("<d")
+"""What a packed day begins with: until when its records reach at most (s UTC)."""
 
 
 REVISION_HORIZON_S = 5 * 86_400
 """A record that began this long (s) before what is late is not revised any more."""
 
 
-def _pack(entries: list[Entry]) -> bytes:
+def _pack(entries: list[Entry], last_s: float) -> bytes:
     """Records of a day repeat their names and much else: compressed they take a quarter."""
-    return zlib.compress(_encoder.encode(entries), 1)
+    return _last_s.pack(last_s) + zlib.compress(_encoder.encode(entries), 1)
 
 
 def _unpack(packed: bytes | None) -> list[Entry]:
-    return [] if packed is None else _entries_decoder.decode(zlib.decompress(packed))
+    return [] if packed is None else _entries_decoder.decode(_raw(packed))
+
+
+def _raw(packed: bytes) -> bytes:
+    return zlib.decompress(memoryview(packed)[_last_s.size :])
+
+
+def _reached_s(packed: bytes | None) -> float:
+    """Until when the records of a day reach at most (s UTC)."""
+    if packed is None:
+        return -math.inf
+    reached_s: float = _last_s.unpack_from(packed)[0]
+    return reached_s
 
 
 def record_start_s(record: Record) -> float:
@@ -59,6 +83,17 @@ def record_start_s(record: Record) -> float:
         return time
     date = record_date(record)
     return float(date_end_s(date_index(date)) - 60) if date is not None else 0.0
+
+
+_start_getters: dict[str, Callable[[Record], float]] = {
+    schema: attrgetter("time") if issubclass(record_type, Timed) else record_start_s
+    for schema, record_type in RECORD_TYPES.items()
+}
+
+
+def _record_end_s(record: Record) -> float:
+    start_s = record_start_s(record)
+    return start_s + record.duration if isinstance(record, Interval) else start_s
 
 
 def _day_of(record: Record) -> int:
@@ -121,27 +156,41 @@ class Listed:
         day = _day_of(record)
         entries = _unpack(days.get(day))
         entries.append(Entry(received, msgspec.Raw(_encoder.encode(record))))
-        days[day] = _pack(entries)
+        days[day] = _pack(entries, max(_reached_s(days.get(day)), _record_end_s(record)))
         return Placed(min(starts))
 
-    def read(self, schema: str, first_day: int, last_day: int) -> Iterator[tuple[Source, Record]]:
+    def read(
+        self, schema: str, first_day: int, last_day: int, *, reaching_s: float = -math.inf
+    ) -> Iterator[tuple[Source, Record]]:
         """Records of a type that begin on the given days (since the epoch, both included).
 
-        Sources come in the order of their priority, records in the order of their beginning.
+        Sources come in the order of their priority, records in the order of their beginning. Days
+        of which all records end before ``reaching_s`` (s UTC) are left out.
         """
-        decode = _record_decoders[schema].decode
         by_source = self._days.get(schema, {})
         for source in sorted(by_source):
             days = by_source[source]
-            records = [
-                decode(entry.record)
-                for day in sorted(days)
-                if first_day <= day <= last_day
-                for entry in _unpack(days.get(day))
-            ]
-            records.sort(key=lambda record: (record_start_s(record), str(_identity(record))))
-            for record in records:
+            for record in _records(schema, days, range(first_day, last_day + 1), reaching_s):
                 yield source, record
+
+    def of_first(
+        self, schema: str, first_day: int, stop_s: float, *, reaching_s: float
+    ) -> list[Record]:
+        """Records of a type that begin before ``stop_s``, of the source that goes first.
+
+        Only sources count that have any such record from ``first_day`` on. Days of which all
+        records end before ``reaching_s`` are left out.
+        """
+        last_day = int(stop_s // 86_400)
+        by_source = self._days.get(schema, {})
+        for source in sorted(by_source):
+            days = by_source[source]
+            read = _records(schema, days, range(first_day, last_day + 1), reaching_s)
+            start_s = _start_getters[schema]
+            begun = [record for record in read if start_s(record) < stop_s]
+            if begun or any(first_day <= day < last_day for day in days):
+                return begun
+        return []
 
     def forget_before(self, day: int) -> None:
         """Drop the records that begin before a day (since the epoch)."""
@@ -175,7 +224,7 @@ class Listed:
         for schema, priority, source_id, kept in state:
             entries = _from_columns(schema, kept) if isinstance(kept, Columns) else kept
             sources = self._days.setdefault(schema, {})
-            sources.setdefault((priority, source_id), {})[day] = _pack(entries)
+            sources.setdefault((priority, source_id), {})[day] = _pack_anew(schema, entries)
 
     def _packed(self, day: int) -> Iterator[tuple[str, Source, bytes]]:
         for schema, sources in sorted(self._days.items()):
@@ -227,6 +276,28 @@ def _find(
 def _remove(days: dict[int, bytes], day: int, entry: Entry) -> None:
     rest = [other for other in _unpack(days.get(day)) if other != entry]
     if rest:
-        days[day] = _pack(rest)
+        days[day] = _pack(rest, _reached_s(days[day]))
     else:
         del days[day]
+
+
+def _pack_anew(schema: str, entries: list[Entry]) -> bytes:
+    decode = _record_decoders[schema].decode
+    return _pack(entries, max(_record_end_s(decode(entry.record)) for entry in entries))
+
+
+def _records(schema: str, days: dict[int, bytes], wanted: range, reaching_s: float) -> list[Record]:
+    """Records of one source on the days that are wanted, in the order of their beginning."""
+    found: list[Record] = []
+    decode = _day_decoders[schema].decode
+    for day in wanted:
+        packed = days.get(day)
+        if packed is not None and _reached_s(packed) >= reaching_s:
+            found += [record for _, record in decode(_raw(packed))]
+    start_s = _start_getters[schema]
+    if any(record.record_id is not None for record in found):
+        found.sort(key=lambda record: (start_s(record), str(_identity(record))))
+    else:
+        # Without ids, what begins at the same time is the same record.
+        found.sort(key=start_s)
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from streams.cells import BEATS, HEART, STEPS
+from streams.cells import BEATS, COUNT, HEART, LEAST, MOST, STEPS, SUM
 from streams.events import Record, WindowKind
 from streams.evidence import Evidence
 from streams.history import NO_PAST, Past
@@ -21,6 +21,9 @@ from streams.timeline import bit_array
 
 REST_LOOKBACK_MIN = 12
 """Minutes without steps after which a heart rate counts as resting (Bogu & Snyder 2021)."""
+
+LOOKBACK_DAYS = 2
+"""How long before a window single records begin that it reads (days)."""
 
 Values = dict[str, float]
 Bools = NDArray[np.bool_]
@@ -42,8 +45,6 @@ class HeartMinutes(Struct, frozen=True):
 
     valid: Bools
     mean_bpm: Floats
-    min_bpm: Floats
-    max_bpm: Floats
 
 
 class StepMinutes(Struct, frozen=True):
@@ -76,32 +77,39 @@ class Window:
         self.evidence = evidence
         self.past = past
         self.found: dict[str, Any] = {}
+        self._grid = evidence.grid.reading()
 
     @cached_property
     def heart(self) -> HeartMinutes | None:
         """Heart rate of the window's minutes, None when there is none."""
-        arrays = self.evidence.grid.channel(self.start, self.stop, HEART)
+        arrays = self._grid.channel(self.start, self.stop, HEART, (COUNT, SUM))
         if arrays is None:
             return None
-        _, count, total, low, high = arrays
+        count, total = arrays
         valid = count > 0
         if not valid.any():
             return None
         mean = np.zeros(self.length)
         np.divide(total, count * 10.0, out=mean, where=valid)
-        return HeartMinutes(valid, mean, low / 10.0, high / 10.0)
+        return HeartMinutes(valid, mean)
+
+    @cached_property
+    def heart_range(self) -> tuple[Floats, Floats] | None:
+        """Least and largest heart rate of each minute (beats/min), 0 in those without a sample."""
+        arrays = self._grid.channel(self.start, self.stop, HEART, (LEAST, MOST))
+        return None if arrays is None else (arrays[0] / 10.0, arrays[1] / 10.0)
 
     @cached_property
     def steps(self) -> StepMinutes | None:
         """Steps of the window's minutes and the ``REST_LOOKBACK_MIN`` before, None without any."""
-        arrays = self.evidence.grid.channel(self.start - REST_LOOKBACK_MIN, self.stop, STEPS)
+        arrays = self._grid.channel(self.start - REST_LOOKBACK_MIN, self.stop, STEPS, (0, 1))
         return None if arrays is None else StepMinutes(arrays[0] > 0, arrays[1])
 
     @cached_property
     def beats(self) -> BeatMinutes | None:
         """Differences of successive beats of the window's minutes, None when there are none."""
-        arrays = self.evidence.grid.channel(self.start, self.stop, BEATS)
-        return None if arrays is None else BeatMinutes(arrays[1], arrays[2])
+        arrays = self._grid.channel(self.start, self.stop, BEATS, (COUNT, SUM))
+        return None if arrays is None else BeatMinutes(arrays[0], arrays[1])
 
     @cached_property
     def without_steps(self) -> Bools:
@@ -122,13 +130,29 @@ class Window:
         still: Bools = (total[span:] - total[:-span]) == span
         return still
 
-    def records(self, schema: str, lookback_days: int = 2) -> list[tuple[tuple[int, str], Record]]:
-        """Single records of a type that begin at most ``lookback_days`` before the window."""
-        first = self.start // 1_440 - lookback_days
-        return list(self.evidence.listed.read(schema, first, self.stop // 1_440))
+    def records(self, schema: str) -> list[tuple[tuple[int, str], Record]]:
+        """Single records of a type that may reach into the window.
+
+        They begin at most ``LOOKBACK_DAYS`` before it, and end on a day on which one reaches into
+        it.
+        """
+        last_day = self.stop // 1_440
+        read = self.evidence.listed.read
+        return list(read(schema, self.first_listed_day, last_day, reaching_s=self.start_s))
+
+    @property
+    def first_listed_day(self) -> int:
+        """The first day of which single records are read (since the epoch)."""
+        return self.start // 1_440 - LOOKBACK_DAYS
 
     def dated(self, schema: str) -> Record | None:
         """The dated record of the window's date from the source that goes first, None if none."""
+        name = f"dated {schema}"
+        if name not in self.found:
+            self.found[name] = self._dated(schema)
+        return cast("Record | None", self.found[name])
+
+    def _dated(self, schema: str) -> Record | None:
         date = self.bounds.date
         for _, record in self.evidence.listed.read(schema, date, date):
             if getattr(record, "date", None) == date_of_index(date):
@@ -156,12 +180,15 @@ class Window:
         offset = self.evidence.offsets.at(int(time_s // 60), self.bounds.zone)
         return (time_s - self.bounds.date * 86_400.0) / 60.0 + offset
 
+    def span_between(self, start_s: float, stop_s: float) -> slice:
+        """The minutes that lie wholly between two instants (s UTC), as a part of an array."""
+        first = max(int(-(-start_s // 60.0)) - self.start, 0)
+        return slice(first, max(int(stop_s // 60.0) - self.start, first))
+
     def mask_between(self, start_s: float, stop_s: float) -> Bools:
         """Minutes that lie wholly between two instants (s UTC)."""
-        first = max(int(-(-start_s // 60.0)) - self.start, 0)
-        stop = max(int(stop_s // 60.0) - self.start, first)
         inside = np.zeros(self.length, dtype=bool)
-        inside[first:stop] = True
+        inside[self.span_between(start_s, stop_s)] = True
         return inside
 
 

@@ -61,15 +61,16 @@ def minute_values(window: Window) -> list[MinuteValues]:
 
     The mean is over the seconds seen in that minute, each counted once.
     """
-    heart = window.heart
-    if heart is None:
+    heart, extremes = window.heart, window.heart_range
+    if heart is None or extremes is None:
         return []
+    least, largest = extremes
     rows = np.flatnonzero(heart.valid)
     columns = zip(
         ((rows + window.start) * 60.0).tolist(),
         heart.mean_bpm[rows].tolist(),
-        heart.min_bpm[rows].tolist(),
-        heart.max_bpm[rows].tolist(),
+        least[rows].tolist(),
+        largest[rows].tolist(),
         strict=True,
     )
     return [

@@ -268,7 +268,7 @@ def _from_summaries(window: Window) -> Values:
     chosen: tuple[int, str] | None = None
     unlocks: list[int] = []
     screen: list[float] = []
-    for source, record in window.records("phone_usage_summary/1", lookback_days=0):
+    for source, record in window.records("phone_usage_summary/1"):
         if not isinstance(record, PhoneUsageSummary) or chosen not in (None, source):
             continue
         if record.time < window.start_s or record.time + record.duration > window.stop_s:

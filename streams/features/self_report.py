@@ -28,9 +28,7 @@ def self_report_scores(window: Window) -> Values:
     of them are answered; absent otherwise.
     """
     values: Values = {}
-    for _, record in sorted(
-        window.records("mood_check_in/1", lookback_days=0), key=lambda placed: -placed[0][0]
-    ):
+    for _, record in sorted(window.records("mood_check_in/1"), key=lambda placed: -placed[0][0]):
         if not isinstance(record, MoodCheckIn):
             continue
         if not window.start_s <= record.time < window.stop_s:

@@ -84,16 +84,17 @@ def asleep_minutes(window: Window) -> Bools:
     Stages tell where they cover a sleep; an episode without stages counts whole.
     """
     mask = np.zeros(window.length, dtype=bool)
-    for records in (_by_source(window, "sleep_episode/1"), _by_source(window, "sleep_stage/1")):
-        for source in sorted(records):
-            for record in records[source]:
-                span = window.mask_between(record.time, min(interval_end_s(record), window.stop_s))
-                if isinstance(record, SleepStage) and record.level not in _ASLEEP:
-                    mask &= ~span
-                else:
-                    mask |= span
-            if records[source]:
-                break
+    for schema in ("sleep_episode/1", "sleep_stage/1"):
+        # Sleeps that ended before the window leave nothing in it, but keep their source first.
+        told = window.evidence.listed.of_first(
+            schema, window.first_listed_day, window.stop_s, reaching_s=window.start_s
+        )
+        for record in told:
+            if isinstance(record, SleepStage):
+                span = window.span_between(record.time, interval_end_s(record))
+                mask[span] = record.level in _ASLEEP
+            elif isinstance(record, SleepEpisode):
+                mask[window.span_between(record.time, interval_end_s(record))] = True
     return mask
 
 
@@ -114,7 +115,8 @@ def _by_source(
     window: Window, schema: str
 ) -> dict[tuple[int, str], list[SleepEpisode | SleepStage]]:
     found: dict[tuple[int, str], list[SleepEpisode | SleepStage]] = {}
-    for source, record in window.records(schema):
+    last_day = window.stop // 1_440
+    for source, record in window.evidence.listed.read(schema, window.first_listed_day, last_day):
         if isinstance(record, SleepEpisode | SleepStage) and record.time < window.stop_s:
             found.setdefault(source, []).append(record)
     return found

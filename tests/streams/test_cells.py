@@ -58,10 +58,10 @@ def test_a_day_of_version_1_is_read() -> None:
     compress = zstandard.ZstdCompressor().compress
     old = msgspec.msgpack.encode([[[HOUR, False, 1]], [compress(plane) for plane in planes]])
     held = hours_of(msgspec.msgpack.decode(old, type=DayState))[HOUR]
-    heart = held.read_channel(HEART)
+    heart, _, steps = held.read()
     assert heart is not None
     assert [part[0] for part in heart] == [1, 2, 1_301, 600, 701, 3]
-    assert held.read_channel(STEPS) is None
+    assert steps is None
 
 
 def _ranks(code: str, part: list[int]) -> bytes:

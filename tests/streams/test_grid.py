@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from streams.cells import BEATS, HEART, STEPS
+from streams.cells import BEATS, COUNT, HEART, STEPS, SUM
 from streams.events import HeartRate, InterBeatInterval
 from streams.grid import Grid
 
@@ -51,9 +51,9 @@ def expected_means(envelopes: list[tuple[tuple[int, str], list[HeartRate]]]) -> 
 
 
 def means(grid: Grid) -> dict[int, float]:
-    arrays = grid.channel(MINUTE - 60, MINUTE + 120, HEART)
+    arrays = grid.reading().channel(MINUTE - 60, MINUTE + 120, HEART, (COUNT, SUM))
     assert arrays is not None
-    _, count, total, _, _ = arrays
+    count, total = arrays
     return {MINUTE - 60 + i: total[i] / count[i] / 10.0 for i in range(len(count)) if count[i]}
 
 
@@ -95,9 +95,9 @@ def test_differences_of_beats_bridge_no_gap_and_count_once() -> None:
     ]
     grid.add_beats(beats, owner)
     grid.add_beats(beats, owner)
-    arrays = grid.channel(MINUTE, MINUTE + 1, BEATS)
+    arrays = grid.reading().channel(MINUTE, MINUTE + 1, BEATS, (COUNT, SUM))
     assert arrays is not None
-    assert (arrays[1][0], arrays[2][0]) == (3, 0 + 100**2 + 100**2)
+    assert (arrays[0][0], arrays[1][0]) == (3, 0 + 100**2 + 100**2)
 
 
 def test_steps_are_spread_over_their_interval_and_the_larger_figure_stays() -> None:
@@ -107,7 +107,7 @@ def test_steps_are_spread_over_their_interval_and_the_larger_figure_stays() -> N
     grid.add_steps(MINUTE * 60.0 + 30, 120.0, 100, owner)
     grid.add_steps(MINUTE * 60.0, 60.0, 40, owner)
     grid.add_steps(MINUTE * 60.0, 60.0, 10, owner)
-    arrays = grid.channel(MINUTE, MINUTE + 4, STEPS)
+    arrays = grid.reading().channel(MINUTE, MINUTE + 4, STEPS, (0, 1))
     assert arrays is not None
     assert arrays[1].tolist() == [40, 50, 25, 0]
     assert (arrays[0] > 0).tolist() == [True, True, True, False]
@@ -120,4 +120,4 @@ def test_an_hour_past_its_lateness_keeps_its_values_without_its_masks() -> None:
     grid.finish(MINUTE // 60)
     assert means(grid) == before
     grid.forget_before(MINUTE // 60 + 1)
-    assert grid.channel(MINUTE, MINUTE + 1, HEART) is None
+    assert grid.reading().channel(MINUTE, MINUTE + 1, HEART, (COUNT,)) is None

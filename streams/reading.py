@@ -1,0 +1,124 @@
+"""Reading the grid: each hour is unpacked once, and all hours of a channel are taken at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.cells import COUNT, HEART, HOUR_MIN, LAYOUT, LEAST, MOST, SUM, Cells, Hour, part_of
+
+Array: TypeAlias = "NDArray[Any]"
+
+
+class Reading:
+    """What a grid holds, to be read while nothing is added to it.
+
+    Parameters
+    ----------
+    held
+        Hour since the epoch -> its cells, None when there are none.
+    """
+
+    __slots__ = ("_held", "_unpacked")
+
+    def __init__(self, held: Callable[[int], Hour | None]) -> None:
+        self._held = held
+        self._unpacked: dict[int, bytes] = {}
+
+    def channel(
+        self, start: int, stop: int, channel: int, places: Sequence[int]
+    ) -> list[Array] | None:
+        """Arrays of a channel over minutes ``start`` up to ``stop`` (since the epoch).
+
+        ``places`` says which of the arrays of its layout, of which the mask cannot be read. Each is
+        of shape (stop - start,); None when the channel has no cell there. An empty cell has owner
+        0.
+        """
+        first, last = start // HOUR_MIN, -(-stop // HOUR_MIN)
+        opened: list[tuple[int, Cells]] = []
+        packed: list[tuple[int, bytes]] = []
+        for hour in range(first, last):
+            cells = self._cells(hour, channel)
+            if isinstance(cells, bytes):
+                packed.append((hour - first, cells))
+            elif cells is not None:
+                opened.append((hour - first, cells))
+        if not (opened or packed):
+            return None
+        whole = _Hours(channel, last - first, opened, packed)
+        part = slice(start - first * HOUR_MIN, stop - first * HOUR_MIN)
+        return [whole.values(place).reshape(-1)[part] for place in places]
+
+    def _cells(self, hour: int, channel: int) -> Cells | bytes | None:
+        """Cells of an hour that is open, bytes of one that is packed."""
+        held = self._held(hour)
+        if held is None or held.packed is None:
+            return None if held is None else held.channels[channel]
+        raw = self._unpacked.get(hour)
+        if raw is None:
+            raw = self._unpacked[hour] = held.raw()
+        return part_of(raw, channel, held.is_final)
+
+
+class _Hours:
+    """One channel of several hours: by index those that are open, and bytes of those packed."""
+
+    __slots__ = ("_at", "_channel", "_count", "_opened", "_rows")
+
+    def __init__(
+        self,
+        channel: int,
+        count: int,
+        opened: list[tuple[int, Cells]],
+        packed: list[tuple[int, bytes]],
+    ) -> None:
+        self._channel = channel
+        self._count = count
+        self._opened = opened
+        self._at = [index for index, _ in packed]
+        joined = np.frombuffer(b"".join([part for _, part in packed]), dtype=np.uint8)
+        self._rows = joined.reshape(len(packed), -1) if packed else joined
+
+    def values(self, place: int) -> Array:
+        """One array of the channel's layout, of shape (hours, 60); 0 in hours without cells."""
+        kept = self._values(place) if self._at else None
+        if kept is not None and len(kept) == self._count:
+            return kept
+        dtype, _ = _span_of(self._channel, place)
+        whole = np.zeros((self._count, HOUR_MIN), dtype=dtype)
+        if kept is not None:
+            whole[self._at] = kept
+        for index, cells in self._opened:
+            whole[index] = np.frombuffer(cells[place], dtype=dtype)
+        return whole
+
+    def _values(self, place: int) -> Array:
+        """An array of the packed hours."""
+        if self._channel != HEART or place not in (LEAST, MOST):
+            return self._kept(place)
+        # Least and most are kept as what they differ from the mean by, rounded down.
+        means = self._kept(SUM).astype(np.int64) // np.maximum(self._kept(COUNT), 1)
+        differences = self._kept(place).astype(np.int64)
+        dtype, _ = _span_of(HEART, place)
+        return (means - differences if place == LEAST else means + differences).astype(dtype)
+
+    def _kept(self, place: int) -> Array:
+        """An array as it is packed: bytes of like rank lie side by side."""
+        dtype, span = _span_of(self._channel, place)
+        planes = self._rows[:, span]
+        if dtype.itemsize > 1:
+            by_rank = planes.reshape(-1, dtype.itemsize, HOUR_MIN)
+            planes = np.ascontiguousarray(by_rank.transpose(0, 2, 1)).view(dtype)
+        return planes.reshape(-1, HOUR_MIN)
+
+
+@cache
+def _span_of(channel: int, place: int) -> tuple[np.dtype[Any], slice]:
+    """Type of an array of a channel, and where it lies among the bytes of the channel."""
+    *before, own = [np.dtype(code) for code in LAYOUT[channel].codes[: place + 1]]
+    first = HOUR_MIN * sum(other.itemsize for other in before)
+    return own, slice(first, first + HOUR_MIN * own.itemsize)

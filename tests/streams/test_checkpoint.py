@@ -5,17 +5,29 @@ crash. Method: generated logs, checkpoints and crashes at random places, a state
 import random
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.cohort import load_cohort
+from streams.checkpoint import UserHead
 from streams.config import PipelineConfig
 from streams.errors import StateUnknown
 from streams.events import Alert, FeatureRow, HeartRate, Output
+from streams.listed import Columns, _from_columns
 from streams.pipeline import PartitionPipeline
 from streams.recovery import recover
-from streams.state_log import STATE_VERSION, StateLog, StateRecord, fence_key, pack
+from streams.state_log import (
+    STATE_VERSION,
+    StateLog,
+    StateRecord,
+    fence_key,
+    pack,
+    unpack,
+)
+from streams.subject_parts import SubjectDay
 from tests.logs import (
     HOUR_S,
     START_S,
@@ -305,3 +317,58 @@ def test_a_state_of_an_unknown_version_stops_with_one_clear_line() -> None:
     sealed.change("u0/head", lambda value: bytes([STATE_VERSION + 1]) + value[1:])
     with pytest.raises(StateUnknown, match=r"version 3.*knows versions 1 to 2"):
         sealed.restore()
+
+
+def _of_version_1(content: bytes) -> bytes:
+    """A record as version 1 wrote it: no names beforehand."""
+    return b"\x01" + zstandard.ZstdCompressor().compress(content)
+
+
+def _older_head(value: bytes) -> bytes:
+    """No history was among the parts."""
+    head = msgspec.msgpack.decode(unpack(value), type=UserHead)
+    parts = {part: stamp for part, stamp in head.parts.items() if not part.endswith("history")}
+    return _of_version_1(msgspec.msgpack.encode(msgspec.structs.replace(head, parts=parts)))
+
+
+def _older_detection(value: bytes) -> bytes:
+    """Only baselines were learned; devices and the policy ahead were not kept."""
+    fields = msgspec.msgpack.decode(unpack(value))[:10]
+    fields[0] = {"version": 1, "windows": fields[0]["windows"]}
+    return _of_version_1(msgspec.msgpack.encode(fields))
+
+
+def _older_day(value: bytes) -> bytes:
+    """Records were kept whole, and rows without what later dates read of them."""
+    day = msgspec.msgpack.decode(unpack(value), type=SubjectDay)
+    records = [
+        (schema, priority, source, _from_columns(schema, kept) if type(kept) is Columns else kept)
+        for schema, priority, source, kept in day.records
+    ]
+    rows = [msgspec.to_builtins(row)[:5] for row in day.rows]
+    return _of_version_1(msgspec.msgpack.encode([day.cells, records, rows]))
+
+
+def test_subjects_of_the_version_before_go_on_beside_others_and_settle_the_same_rows() -> None:
+    """In a rolling upgrade, some records are written by the release before."""
+    hours = 30
+    writer = _many(users=3, hours=hours)
+    older, same = Sealed(writer.logs), Sealed(writer.logs)
+    days = {key.rsplit("/", 2)[0] for _, key, _ in older.state.records if key.startswith("u1/0-1")}
+    older.change("u1/head", _older_head)
+    older.change("u1/0-detection", _older_detection)
+    for day in days:
+        older.change(f"{day}/", _older_day)
+    writer.settle_everything(START_S + hours * HOUR_S, CONFIG.lateness_s)
+    told = []
+    for sealed in (older, same):
+        pipeline, faults = sealed.restore()
+        assert faults == {"u0": None, "u1": None, "u2": None}
+        places = {topic: pipeline.safe_offset(topic) or 0 for topic in writer.logs}
+        rest = [(topic, log[places[topic] :]) for topic, log in writer.logs.items()]
+        outputs = [output for topic, log in rest for output in pipeline.process(topic, log)]
+        assert not pipeline.quarantined
+        rows = [o for o in outputs if isinstance(o, FeatureRow) and o.settled]
+        told.append([msgspec.structs.replace(row, revision=0) for row in rows])
+    assert {row.user_id for row in told[0]} == {"u0", "u1", "u2"}
+    assert told[0] == told[1]

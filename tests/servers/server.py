@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 import msgspec
+import psutil  # type: ignore[import-untyped]  # its stubs are not in the lock file
 
 from tests.servers import docker, guard
 
@@ -143,6 +144,8 @@ class Server(ABC):
     def pause(self) -> None:
         """Freeze it, so that it takes connections and never answers."""
         self._signal(signal.SIGSTOP)
+        if self._launch is not None and self._launch.container is None:
+            self._wait_until_stopped()
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
@@ -269,6 +272,15 @@ class Server(ABC):
         else:
             command = ["docker", "kill", f"--signal={number.name}", container]
             subprocess.run(command, capture_output=True, check=False)
+
+    def _wait_until_stopped(self) -> None:
+        """A signal is sent before it is followed: threads that run may still answer meanwhile."""
+        process = psutil.Process(self._pid)
+        for _ in range(int(STOP_TIMEOUT_S / POLL_S)):
+            if process.status() == psutil.STATUS_STOPPED:
+                return
+            time.sleep(POLL_S)
+        raise ServerFailed(f"{self.title} does not stop when it is told to")
 
     def _wait_for_end(self, patience_s: float) -> None:
         """Wait until the server and its guard are gone; by force when patience ends."""

@@ -126,6 +126,29 @@ def replace_run(path: Path, facts: Mapping[str, str]) -> sqlite3.Connection:
 
 
 @contextmanager
+def made_whole(path: Path) -> Iterator[Path]:
+    """Give a file to write a run into; it takes its place at ``path`` when the block is done.
+
+    Left by an error or an interrupt, nothing remains of it, and an earlier run stays as it was.
+
+    Raises
+    ------
+    BadInput
+        When ``path`` holds something else than results, or there is no such folder.
+    """
+    if not path.parent.is_dir():
+        raise BadInput(f"{path}: there is no folder {path.parent}")
+    if path.exists():
+        _refuse_foreign(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
 def _connect(path: Path) -> Iterator[sqlite3.Connection]:
     """Connect, and on an error in the block close and say in one line what is wrong."""
     try:

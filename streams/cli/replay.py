@@ -68,14 +68,16 @@ def replay(
 
 
 async def _replay(found: "RecordingSummary", output: Path, settings: "Settings") -> "ReplaySummary":
+    from connectors.run_files import made_whole
     from connectors.sqlite import SqliteResults
     from streams.replay import replay as run_replay
 
     config = settings.pipeline_config()
     paths = ", ".join(path.name for path in found.paths)
-    sink = SqliteResults(output, run=_facts(settings) | {"recordings": paths})
-    try:
-        with progress("replaying", found.messages) as advance:
+    facts = _facts(settings) | {"recordings": paths}
+    with made_whole(output) as part, progress("replaying", found.messages) as advance:
+        sink = SqliteResults(part, run=facts)
+        try:
             return await run_replay(
                 messages_of(found, config.partitions),
                 sink,
@@ -83,18 +85,20 @@ async def _replay(found: "RecordingSummary", output: Path, settings: "Settings")
                 cohort=settings.loaded_cohort().cohort,
                 on_progress=advance,
             )
-    finally:
-        await sink.close()
+        finally:
+            await sink.close()
 
 
 async def _replay_table(
     table: Path, map_file: Path, output: Path, settings: "Settings"
 ) -> "ReplaySummary":
+    from connectors.run_files import made_whole
+
     rows = read_rows(table, map_file)
     judged_by = settings.pipeline_config(), settings.loaded_cohort().cohort
     facts = _facts(settings) | {"recordings": table.name, "map": map_file.name}
-    with progress("replaying", len(rows)) as advance:
-        return await replay_rows(rows, output, facts, judged_by=judged_by, on_progress=advance)
+    with made_whole(output) as part, progress("replaying", len(rows)) as advance:
+        return await replay_rows(rows, part, facts, judged_by=judged_by, on_progress=advance)
 
 
 def _facts(settings: "Settings") -> dict[str, str]:

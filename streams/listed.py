@@ -1,20 +1,31 @@
 """Episodes, stages, dated records and other single records of one subject, beside the grid.
 
 (source, type, ``recordId`` or time) keeps one record: the one with the larger ``timeReceived``,
-then the later in the log, wholly. Records are kept encoded, by type, source and date.
+then the later in the log, wholly. Without ``recordId``, some types need more than their time to be
+told apart. Records are kept encoded, by type, source and date.
 """
 
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
 
 from streams.decoding import record_date, record_time
-from streams.events import RECORD_TYPES, Interval, Record, Timed
+from streams.events import (
+    RECORD_TYPES,
+    SCHEMA_OF_TYPE,
+    Interval,
+    MoodCheckIn,
+    PhoneAppUsage,
+    PhoneCall,
+    PhoneMessage,
+    Record,
+    Timed,
+)
 from streams.instants import instant_bytes, instants_of
 from streams.localtime import date_end_s, date_index
 
@@ -104,8 +115,23 @@ def _day_of(record: Record) -> int:
     return date_index(date) if date is not None else 0
 
 
-def _identity(record: Record) -> str | float:
-    return record.record_id if record.record_id is not None else record_start_s(record)
+_TELLING: Mapping[type, tuple[str, ...]] = {
+    PhoneAppUsage: ("category",),
+    PhoneCall: ("type", "target"),
+    PhoneMessage: ("type", "target"),
+    MoodCheckIn: ("instrument",),
+}
+"""What tells records of one time apart: two categories of one hour, two questionnaires at once."""
+
+_APART = frozenset(SCHEMA_OF_TYPE[record_type] for record_type in _TELLING)
+
+
+def _identity(record: Record) -> str | tuple[object, ...]:
+    """What a record stands for: its ``recordId``, or its time and what tells it from others."""
+    if record.record_id is not None:
+        return record.record_id
+    names = _TELLING.get(type(record), ())
+    return record_start_s(record), *(getattr(record, name) for name in names)
 
 
 class Columns(Struct):
@@ -295,9 +321,9 @@ def _records(schema: str, days: dict[int, bytes], wanted: range, reaching_s: flo
         if packed is not None and _reached_s(packed) >= reaching_s:
             found += [record for _, record in decode(_raw(packed))]
     start_s = _start_getters[schema]
-    if any(record.record_id is not None for record in found):
+    if schema in _APART or any(record.record_id is not None for record in found):
         found.sort(key=lambda record: (start_s(record), str(_identity(record))))
     else:
-        # Without ids, what begins at the same time is the same record.
+        # Without ids, what begins at the same time is the same record of such a type.
         found.sort(key=start_s)
     return found

@@ -3,8 +3,18 @@
 import datetime as dt
 
 import msgspec
+import pytest
 
-from streams.events import HeartRateVariability, Record, SleepEpisode, SleepSummary
+from streams.events import (
+    HeartRateVariability,
+    MessageType,
+    MoodCheckIn,
+    PhoneAppUsage,
+    PhoneMessage,
+    Record,
+    SleepEpisode,
+    SleepSummary,
+)
 from streams.listed import REVISION_HORIZON_S, DayRecords, Entry, Listed
 
 DAY = 19_700
@@ -14,6 +24,18 @@ WATCH = (1, "watch")
 
 def episode(start_h: float, hours: float, record_id: str | None = None) -> SleepEpisode:
     return SleepEpisode(time=NIGHT_S + start_h * 3_600, duration=hours * 3_600, record_id=record_id)
+
+
+def _used(category: str, used_s: float) -> PhoneAppUsage:
+    return PhoneAppUsage(time=NIGHT_S, duration=used_s, category=category)
+
+
+def _sent(direction: str, target: str | None = None) -> PhoneMessage:
+    return PhoneMessage(time=NIGHT_S, type=MessageType(direction), target=target)
+
+
+def _asked(instrument: str, score: float) -> MoodCheckIn:
+    return MoodCheckIn(time=NIGHT_S, instrument=instrument, items={}, score=score)
 
 
 def add(
@@ -47,6 +69,36 @@ def test_the_same_record_again_changes_nothing() -> None:
     listed = Listed()
     add(listed, episode(1, 6), received=10)
     assert add(listed, episode(1, 6), received=10) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("schema", "records"),
+    [
+        ("phone_app_usage/1", [_used("games", 600.0), _used("social", 900.0)]),
+        ("phone_message/1", [_sent("INCOMING", "a1"), _sent("INCOMING", "b2"), _sent("OUTGOING")]),
+        ("mood_check_in/1", [_asked("GAD-7", 4.0), _asked("PHQ-9", 11.0)]),
+    ],
+)
+def test_what_comes_at_one_time_without_an_id_is_told_apart_by_what_it_is(
+    schema: str, records: list[Record]
+) -> None:
+    listed = Listed()
+    for received, record in enumerate([*records, *reversed(records)]):
+        listed.add(schema, WATCH, record, received=float(received), cutoff_s=0.0)
+    found = [record for _, record in listed.read(schema, DAY - 9, DAY + 9)]
+    assert sorted(found, key=repr) == sorted(records, key=repr)
+    other = Listed()
+    other.add_state(DAY, listed.to_state(DAY))
+    assert [record for _, record in other.read(schema, DAY - 9, DAY + 9)] == found
+
+
+def test_app_use_of_one_category_that_grew_is_a_revision() -> None:
+    listed = Listed()
+    for received, used_s in enumerate((300.0, 900.0)):
+        used = _used("social", used_s)
+        listed.add("phone_app_usage/1", WATCH, used, received=received, cutoff_s=0.0)
+    found = [record for _, record in listed.read("phone_app_usage/1", DAY - 9, DAY + 9)]
+    assert found == [_used("social", 900.0)]
 
 
 def test_a_revision_may_move_to_another_day_and_both_times_are_touched() -> None:

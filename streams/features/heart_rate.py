@@ -11,6 +11,7 @@ from streams.features.base import (
     Values,
     Window,
     feature,
+    mean_of,
     told_elsewhere,
 )
 from streams.features.sleep import asleep_minutes, main_sleep, night_minutes, small_hours
@@ -115,7 +116,7 @@ def heart_rate_of_hour(window: Window) -> Values:
     heart = window.heart
     if heart is None:
         return {}
-    values = {"heart_rate_mean_bpm": float(heart.mean_bpm[heart.valid].mean())}
+    values = {"heart_rate_mean_bpm": mean_of(heart.mean_bpm[heart.valid])}
     resting = _mean_bpm(window, window.still | asleep_minutes(window), HOUR_REST_MIN)
     if resting is not None:
         values["heart_rate_resting_bpm"] = resting
@@ -261,4 +262,4 @@ def _mean_bpm(window: Window, minutes: Bools, fewest: int) -> float | None:
     if heart is None:
         return None
     chosen = heart.mean_bpm[heart.valid & minutes]
-    return float(chosen.mean()) if chosen.size >= fewest else None
+    return mean_of(chosen) if chosen.size >= fewest else None

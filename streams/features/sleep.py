@@ -90,11 +90,11 @@ def asleep_minutes(window: Window) -> Bools:
             schema, window.first_listed_day, window.stop_s, reaching_s=window.start_s
         )
         for record in told:
-            if isinstance(record, SleepStage):
-                span = window.span_between(record.time, interval_end_s(record))
-                mask[span] = record.level in _ASLEEP
-            elif isinstance(record, SleepEpisode):
-                mask[window.span_between(record.time, interval_end_s(record))] = True
+            if isinstance(record, SleepEpisode | SleepStage):
+                end_s = interval_end_s(record)
+                if end_s > window.start_s:
+                    is_asleep = isinstance(record, SleepEpisode) or record.level in _ASLEEP
+                    mask[window.span_between(record.time, end_s)] = is_asleep
     return mask
 
 

@@ -4,6 +4,7 @@ A week of minutes takes 1.3 KB and a stretch is set or read in well under a micr
 what per-minute facts of every subject have to cost.
 """
 
+from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
@@ -121,6 +122,24 @@ def run_starts(bits: int, length: int) -> int:
         bits &= bits >> step
         reached += step
     return bits
+
+
+def stretched(bits: int, length: int) -> int:
+    """Each bit and those that follow it, ``length`` of them."""
+    reached = 1
+    while reached < length:
+        step = min(reached, length - reached)
+        bits |= bits << step
+        reached += step
+    return bits
+
+
+def places_of(bits: int) -> Iterator[int]:
+    """Places of the bits that are set, the lowest first."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
 
 
 def held_after(starts: int, stops: int, length: int) -> int:

@@ -3,7 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.timeline import Timeline, bit_array, bits_of, held_after, run_starts
+from streams.timeline import (
+    Timeline,
+    bit_array,
+    bits_of,
+    held_after,
+    places_of,
+    run_starts,
+    stretched,
+)
 
 STEPS = st.integers(900, 1_100)
 CALLS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), STEPS, st.integers(0, 40)))
@@ -50,6 +58,12 @@ def test_what_has_started_is_held_until_it_stops(starts: int, stops: int) -> Non
 @given(st.integers(0, 2**70 - 1))
 def test_bits_come_back_from_an_array(bits: int) -> None:
     assert bits_of(bit_array(bits, 70)) == bits
+
+
+@given(st.integers(0, 2**70 - 1), st.integers(1, 30))
+def test_a_stretched_bit_covers_those_that_follow(bits: int, length: int) -> None:
+    expected = {at + more for at in steps_of(bits) for more in range(length)}
+    assert set(places_of(stretched(bits, length))) == expected
 
 
 def steps_of(bits: int) -> list[int]:

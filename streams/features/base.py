@@ -22,6 +22,8 @@ from streams.timeline import bit_array, bits_of, run_starts
 REST_LOOKBACK_MIN = 12
 """Minutes without steps after which a heart rate counts as resting (Bogu & Snyder 2021)."""
 
+DAY_MIN = 1_440
+
 LOOKBACK_DAYS = 2
 """How long before a window single records begin that it reads (days)."""
 
@@ -195,6 +197,14 @@ class Window:
         return inside
 
 
+def runs_of(mask: Bools) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where runs of true values begin and end, the ends not being of them."""
+    framed = np.zeros(mask.size + 2, dtype=bool)
+    framed[1:-1] = mask
+    edges = np.flatnonzero(framed[1:] != framed[:-1])
+    return edges[::2], edges[1::2]
+
+
 def mean_of(values: Floats) -> float:
     """Mean of some values, without what `numpy.mean` asks before it divides."""
     return float(values.sum() / values.size)
@@ -215,6 +225,13 @@ def once_per_window(function: Callable[[Window], T]) -> Callable[[Window], T]:
         return cast("T", window.found[name])
 
     return remembered
+
+
+@once_per_window
+def local_hours(window: Window) -> NDArray[np.int64]:
+    """Hour of the local clock of each minute (0 to 23)."""
+    hours: NDArray[np.int64] = window.local_clock % DAY_MIN // 60
+    return hours
 
 
 UNITS = {

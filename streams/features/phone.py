@@ -233,7 +233,7 @@ def _use_of(window: Window, log: PhoneLog) -> PhoneUse:
     first = bisect_left(log.times, window.start_s)
     last = bisect_left(log.times, window.stop_s, first)
     on_since = _on_since(window, log, first)
-    episodes: list[tuple[float, float]] = []
+    spans: list[tuple[float, float]] = []
     uses: list[float] = []
     unlocked: list[int] = []
     for time, code in zip(log.times[first:last], log.codes[first:last], strict=True):
@@ -244,10 +244,11 @@ def _use_of(window: Window, log: PhoneLog) -> PhoneUse:
             if on_since is None:
                 on_since = time
         elif code in _OFF and on_since is not None:
-            episodes += _episode(window, on_since, time)
+            spans.append((on_since, time))
             on_since = None
     if on_since is not None:
-        episodes += _episode(window, on_since, window.stop_s)
+        spans.append((on_since, window.stop_s))
+    episodes = _episodes(window, spans)
     unlocks = np.bincount(np.array(unlocked, dtype=np.int64), minlength=window.length)
     return PhoneUse(_seconds_per_minute(window, episodes), unlocks, tuple(uses), tuple(episodes))
 
@@ -264,11 +265,14 @@ def _on_since(window: Window, log: PhoneLog, stop: int) -> float | None:
     return since
 
 
-def _episode(window: Window, start_s: float, stop_s: float) -> list[tuple[float, float]]:
-    """An episode as far as it lies in the window (s UTC); none for a lost event."""
-    if stop_s - start_s > EPISODE_MAX_S or stop_s <= window.start_s:
-        return []
-    return [(max(start_s, window.start_s), stop_s)]
+def _episodes(window: Window, spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Episodes as far as they lie in the window (s UTC), without lost events."""
+    start_s = window.start_s
+    return [
+        (max(on_s, start_s), off_s)
+        for on_s, off_s in spans
+        if off_s - on_s <= EPISODE_MAX_S and off_s > start_s
+    ]
 
 
 def _seconds_per_minute(window: Window, episodes: list[tuple[float, float]]) -> Floats:

@@ -68,6 +68,7 @@ def sleeps(window: Window) -> list[Sleep]:
     return []
 
 
+@once_per_window
 def main_sleep(window: Window) -> Sleep | None:
     """The main sleep: the vendor's flag, else the longest; None when there is no sleep."""
     found = sleeps(window)

@@ -101,20 +101,22 @@ class Hour:
                 if cells
                 for part in (_from_mean(cells, -1) if channel == HEART else cells)
             )
-            packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
-            self.packed = packer.compress(present + body) + packer.flush()
-            self.channels = _PACKED
+            self._keep(present + body)
 
     def drop_masks(self) -> None:
         """Forget which seconds were seen: nothing can be added to this hour any more."""
         if self.is_final:
             return
-        channels = self.open()
-        for cells, layout in zip(channels, LAYOUT, strict=True):
-            if cells is not None and layout.has_mask:
-                cells.pop()
-        self.is_final = True
         self.pack()
+        raw = self.raw()
+        parts = [part_of(raw, channel, is_final=False) for channel in range(len(LAYOUT))]
+        self.is_final = True
+        self._keep(raw[: len(LAYOUT)] + b"".join(filter(None, parts)))
+
+    def _keep(self, raw: bytes) -> None:
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
+        self.packed = packer.compress(raw) + packer.flush()
+        self.channels = _PACKED
 
 
 def _planes(part: array[int]) -> bytes:

@@ -7,7 +7,7 @@ side by side and are compressed for themselves, since that is how they become sm
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import msgspec
@@ -185,11 +185,10 @@ def hour_bytes(values: NDArray[np.float64]) -> bytes:
     return kept.astype("<u2").tobytes()
 
 
-def hours_of(kept: bytes) -> NDArray[np.float64]:
-    """Values of the hours, of shape (24,), NaN where not known."""
-    if not kept:
-        return np.full(HOURS, np.nan)
-    values = np.frombuffer(kept, dtype="<u2").astype(np.float64)
+def hours_of(days: Iterable[bytes]) -> NDArray[np.float64]:
+    """Values of the hours of some days, of shape (days, 24), NaN where not known."""
+    joined = b"".join([kept or _EMPTY for kept in days])
+    values = np.frombuffer(joined, dtype="<u2").astype(np.float64).reshape(-1, HOURS)
     values[values == HOUR_UNKNOWN] = np.nan
     return values
 
@@ -199,10 +198,9 @@ def epoch_bytes(epochs: NDArray[np.bool_]) -> bytes:
     return np.packbits(epochs, bitorder="little").tobytes()
 
 
-def epochs_of(kept: bytes) -> NDArray[np.bool_]:
-    """Truth values of epochs, of shape (`EPOCHS`,); all false where nothing is kept."""
-    raw = np.frombuffer(kept or bytes(EPOCHS // 8), dtype=np.uint8)
-    return np.unpackbits(raw, bitorder="little").view(np.bool_)
+def epoch_bits(kept: bytes) -> int:
+    """Truth values of epochs as bits, the first one as bit 0; 0 where nothing is kept."""
+    return int.from_bytes(kept, "little")
 
 
 def _pack_nights(nights: Mapping[int, NightDigest]) -> bytes:

@@ -213,7 +213,8 @@ class Listed:
             days = by_source[source]
             read = _records(schema, days, range(first_day, last_day + 1), reaching_s)
             start_s = _start_getters[schema]
-            begun = [record for record in read if start_s(record) < stop_s]
+            is_ahead = bool(read) and start_s(read[-1]) >= stop_s
+            begun = [record for record in read if start_s(record) < stop_s] if is_ahead else read
             if begun or any(first_day <= day < last_day for day in days):
                 return begun
         return []

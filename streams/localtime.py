@@ -99,15 +99,15 @@ class OffsetLog:
 
     def is_constant(self, start: int, stop: int, zone: str) -> int | None:
         """The one offset that may be in force in a stretch of minutes, None if several may."""
-        seen = {
-            offset_min
-            for offsets in self._said.values()
-            for offset_min, timeline in offsets.items()
-            if timeline.between(start - OFFSET_VALID_MIN, stop)
-        }
-        seen.add(zone_offset_min(zone, start // 15))
-        seen.add(zone_offset_min(zone, stop // 15))
-        return seen.pop() if len(seen) == 1 else None
+        offset = zone_offset_min(zone, start // 15)
+        if zone_offset_min(zone, stop // 15) != offset:
+            return None
+        for offsets in self._said.values():
+            for offset_min, timeline in offsets.items():
+                is_other = offset_min != offset
+                if is_other and timeline.between(start - OFFSET_VALID_MIN, stop):
+                    return None
+        return offset
 
     def between(self, start: int, stop: int, zone: str) -> NDArray[np.int64]:
         """``at`` for every minute from ``start`` up to ``stop``: an array of offsets (min)."""

@@ -23,11 +23,12 @@ class Reading:
         Hour since the epoch -> its cells, None when there are none.
     """
 
-    __slots__ = ("_held", "_unpacked")
+    __slots__ = ("_found", "_held", "_unpacked")
 
     def __init__(self, held: Callable[[int], Hour | None]) -> None:
         self._held = held
         self._unpacked: dict[int, bytes] = {}
+        self._found: dict[tuple[int, int, int], _Hours | None] = {}
 
     def channel(
         self, start: int, stop: int, channel: int, places: Sequence[int]
@@ -39,6 +40,16 @@ class Reading:
         0.
         """
         first, last = start // HOUR_MIN, -(-stop // HOUR_MIN)
+        key = first, last, channel
+        if key not in self._found:
+            self._found[key] = self._hours(*key)
+        hours = self._found[key]
+        if hours is None:
+            return None
+        part = slice(start - first * HOUR_MIN, stop - first * HOUR_MIN)
+        return [hours.values(place).reshape(-1)[part] for place in places]
+
+    def _hours(self, first: int, last: int, channel: int) -> _Hours | None:
         opened: list[tuple[int, Cells]] = []
         packed: list[tuple[int, bytes]] = []
         for hour in range(first, last):
@@ -47,11 +58,7 @@ class Reading:
                 packed.append((hour - first, cells))
             elif cells is not None:
                 opened.append((hour - first, cells))
-        if not (opened or packed):
-            return None
-        whole = _Hours(channel, last - first, opened, packed)
-        part = slice(start - first * HOUR_MIN, stop - first * HOUR_MIN)
-        return [whole.values(place).reshape(-1)[part] for place in places]
+        return _Hours(channel, last - first, opened, packed) if opened or packed else None
 
     def _cells(self, hour: int, channel: int) -> Cells | bytes | None:
         """Cells of an hour that is open, bytes of one that is packed."""
@@ -67,7 +74,7 @@ class Reading:
 class _Hours:
     """One channel of several hours: by index those that are open, and bytes of those packed."""
 
-    __slots__ = ("_at", "_channel", "_count", "_opened", "_rows")
+    __slots__ = ("_at", "_channel", "_count", "_kept", "_opened", "_rows")
 
     def __init__(
         self,
@@ -82,6 +89,7 @@ class _Hours:
         self._at = [index for index, _ in packed]
         joined = np.frombuffer(b"".join([part for _, part in packed]), dtype=np.uint8)
         self._rows = joined.reshape(len(packed), -1) if packed else joined
+        self._kept: dict[int, Array] = {}
 
     def values(self, place: int) -> Array:
         """One array of the channel's layout, of shape (hours, 60); 0 in hours without cells."""
@@ -99,21 +107,23 @@ class _Hours:
     def _values(self, place: int) -> Array:
         """An array of the packed hours."""
         if self._channel != HEART or place not in (LEAST, MOST):
-            return self._kept(place)
+            return self._planes(place)
         # Least and most are kept as what they differ from the mean by, rounded down.
-        means = self._kept(SUM).astype(np.int64) // np.maximum(self._kept(COUNT), 1)
-        differences = self._kept(place).astype(np.int64)
+        means = self._planes(SUM).astype(np.int64) // np.maximum(self._planes(COUNT), 1)
+        differences = self._planes(place).astype(np.int64)
         dtype, _ = _span_of(HEART, place)
         return (means - differences if place == LEAST else means + differences).astype(dtype)
 
-    def _kept(self, place: int) -> Array:
+    def _planes(self, place: int) -> Array:
         """An array as it is packed: bytes of like rank lie side by side."""
-        dtype, span = _span_of(self._channel, place)
-        planes = self._rows[:, span]
-        if dtype.itemsize > 1:
-            by_rank = planes.reshape(-1, dtype.itemsize, HOUR_MIN)
-            planes = np.ascontiguousarray(by_rank.transpose(0, 2, 1)).view(dtype)
-        return planes.reshape(-1, HOUR_MIN)
+        if place not in self._kept:
+            dtype, span = _span_of(self._channel, place)
+            planes = self._rows[:, span]
+            if dtype.itemsize > 1:
+                by_rank = planes.reshape(-1, dtype.itemsize, HOUR_MIN)
+                planes = np.ascontiguousarray(by_rank.transpose(0, 2, 1)).view(dtype)
+            self._kept[place] = planes.reshape(-1, HOUR_MIN)
+        return self._kept[place]
 
 
 @cache

@@ -62,6 +62,14 @@ class ShownRows:
         """Whether the row of a window was said."""
         return _key(bounds) in self._packed
 
+    def hours(self, first: int, stop: int) -> int:
+        """Bits of the hours from ``first`` up to ``stop`` (since the epoch) whose row was said."""
+        said = 0
+        for kind, hour in self._packed:
+            if kind is WindowKind.HOUR and first <= hour < stop:
+                said |= 1 << (hour - first)
+        return said
+
     def is_last(self, bounds: Bounds) -> bool:
         """Whether a window follows all those of its kind, nights and days being of one."""
         if bounds.kind is WindowKind.HOUR:

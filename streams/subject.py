@@ -28,6 +28,7 @@ from streams.rows import (
     rows_of_minutes,
 )
 from streams.subject_parts import Said, SubjectDay, SubjectHead, Terms
+from streams.timeline import places_of
 from streams.windows import Windows, due_s, settling_order
 
 _DATE_KINDS = (WindowKind.NIGHT, WindowKind.DAY)
@@ -194,9 +195,9 @@ class SubjectState:
         if hour is not None:
             instants.append(due_s(hour, self._config.lateness_s))
         for kind in _DATE_KINDS:
-            first = self._windows.next_of_date(kind, self.current)
-            instants.append(due_s(first, self._config.lateness_s))
-            for bounds in self._dates(kind):
+            date = self._windows.first_date(kind)
+            instants.append(due_s(Bounds(kind, 0, 0, date, ""), self._config.lateness_s))
+            for bounds in self._windows.dates(kind, self.current):
                 if bounds.stop * 60.0 + grace > clock:
                     instants.append(bounds.stop * 60.0 + grace)
                     break
@@ -342,14 +343,15 @@ class SubjectState:
         return bounds.kind is not WindowKind.HOUR and bounds.date >= self._dirty_date
 
     def _ended(self, clock: float) -> Iterator[Bounds]:
-        """Unsettled windows that have ended, hours first."""
+        """Unsettled windows that have ended, but for hours whose row was said and stands."""
         grace = self._config.grace_s
-        hour = self._windows.next_hour(self._windows.frontier.hour, self.current)
-        while hour is not None and hour.stop * 60.0 + grace <= clock:
-            yield hour
-            hour = self._windows.next_hour(hour.stop // 60, self.current)
+        stop = int((clock - grace) // 3_600.0)
+        first, hours = self._windows.unsettled_hours(stop)
+        untouched = int(min(max(self._dirty_from_s, first * 3_600.0), stop * 3_600.0) // 3_600.0)
+        for place in places_of(hours & ~self._shown.hours(first, untouched)):
+            yield self._windows.hour(first + place, self.current)
         for kind in _DATE_KINDS:
-            for bounds in self._dates(kind):
+            for bounds in self._windows.dates(kind, self.current):
                 if bounds.stop * 60.0 + grace > clock:
                     if not self._ends_early(bounds, clock):
                         break
@@ -369,12 +371,6 @@ class SubjectState:
         if bounds.kind is not WindowKind.NIGHT or not self._has_new_sleep:
             return False
         return any(sleep.end_s <= clock for sleep in sleeps(Window(bounds, self.evidence)))
-
-    def _dates(self, kind: WindowKind) -> Iterator[Bounds]:
-        bounds = self._windows.next_of_date(kind, self.current)
-        while True:
-            yield bounds
-            bounds = self._windows.of_date(kind, bounds.date + 1, bounds.stop, self.current)
 
     def _unsettled(self, said: Said, *, is_dated: bool = False) -> Iterator[UnsettledRow]:
         """Unsettled rows in their order, those just said among them; or only nights and days."""

@@ -4,6 +4,7 @@ A week of minutes takes 1.3 KB and a stretch is set or read in well under a micr
 what per-minute facts of every subject have to cost.
 """
 
+from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
@@ -106,3 +107,47 @@ def bit_array(bits: int, length: int) -> NDArray[np.bool_]:
     """Bits of a whole number as an array of ``length`` truth values, bit 0 first."""
     raw = np.frombuffer(bits.to_bytes((length + 7) // 8, "little"), dtype=np.uint8)
     return np.unpackbits(raw, count=length, bitorder="little").view(np.bool_)
+
+
+def bits_of(steps: NDArray[np.bool_]) -> int:
+    """An array of truth values as the bits of a whole number, the first one as bit 0."""
+    return int.from_bytes(np.packbits(steps, bitorder="little").tobytes(), "little")
+
+
+def run_starts(bits: int, length: int) -> int:
+    """Bits from which on ``length`` bits in a row are set."""
+    reached = 1
+    while reached < length:
+        step = min(reached, length - reached)
+        bits &= bits >> step
+        reached += step
+    return bits
+
+
+def stretched(bits: int, length: int) -> int:
+    """Each bit and those that follow it, ``length`` of them."""
+    reached = 1
+    while reached < length:
+        step = min(reached, length - reached)
+        bits |= bits << step
+        reached += step
+    return bits
+
+
+def places_of(bits: int) -> Iterator[int]:
+    """Places of the bits that are set, the lowest first."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
+
+
+def held_after(starts: int, stops: int, length: int) -> int:
+    """Bits from each bit of ``starts`` on, until before the next one of ``stops``.
+
+    Where both are set, the stop counts. ``length``: of how many bits they are.
+    """
+    free = ((1 << length) - 1) & ~stops
+    starts &= free
+    # The carry of the sum runs through the free bits after a start, and turns them over.
+    return (((free + starts) ^ free) | starts) & free

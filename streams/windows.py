@@ -4,12 +4,16 @@ Hours are aligned to UTC; nights and days are keyed by the local date and follow
 a gap, each beginning where the one before ended.
 """
 
+from collections.abc import Iterator
+from functools import lru_cache
+
 from msgspec import Struct
 
 from streams.events import Subject, WindowKind, local_time_minutes
 from streams.evidence import Evidence
 from streams.features.base import Bounds
 from streams.localtime import date_end_s, first_reached
+from streams.timeline import stretched
 
 HOUR_ROWS_DAYS = 7
 """Days after the last hour with data for which silent hours still have rows."""
@@ -17,6 +21,7 @@ HOUR_ROWS_DAYS = 7
 ORDER = {kind: place for place, kind in enumerate(WindowKind)}
 """Kinds of window in the order in which those with the same end settle."""
 
+_minutes_of = lru_cache(maxsize=64)(local_time_minutes)
 _ABSENT = -(10**12)
 _WESTERNMOST_MIN = 720
 
@@ -68,12 +73,28 @@ class Windows:
             last = active.last_before(hour + 1)
             if last is None or hour - last > HOUR_ROWS_DAYS * 24:
                 hour = active.first_from(hour)
-        if hour is None:
-            return None
+        return None if hour is None else self.hour(hour, subject)
+
+    def hour(self, hour: int, subject: Subject) -> Bounds:
+        """The window of an hour (since the epoch)."""
         zone = subject.time_zone
         start, stop = hour * 60, hour * 60 + 60
         date = (start + self._evidence.offsets.at(stop, zone)) // 1_440
         return Bounds(WindowKind.HOUR, start, stop, date, zone)
+
+    def unsettled_hours(self, stop: int) -> tuple[int, int]:
+        """Unsettled hours before ``stop`` that have a row, as `next_hour` finds them one by one.
+
+        The first hour that may have one, and bits from it on.
+        """
+        active = self._evidence.active_hours
+        settled = self.frontier.hour
+        first = active.first() if settled is None else settled
+        if first is None or first >= stop:
+            return stop, 0
+        silent = HOUR_ROWS_DAYS * 24
+        told = active.between(first - silent, stop)
+        return first, (stretched(told, silent + 1) >> silent) & ((1 << (stop - first)) - 1)
 
     def first_date(self, kind: WindowKind) -> int:
         """Date of the first unsettled night or day (days since the epoch)."""
@@ -91,13 +112,20 @@ class Windows:
 
     def of_date(self, kind: WindowKind, date: int, start: int, subject: Subject) -> Bounds:
         """The night or day of a date that begins at minute ``start``."""
-        clock = local_time_minutes(subject.day_start) if kind is WindowKind.NIGHT else 0
+        clock = _minutes_of(subject.day_start) if kind is WindowKind.NIGHT else 0
         last_date = date if kind is WindowKind.NIGHT else date + 1
         zone = subject.time_zone
         stop = first_reached(
             last_date, clock, not_before=start, log=self._evidence.offsets, zone=zone
         )
         return Bounds(kind, start, stop, date, zone)
+
+    def dates(self, kind: WindowKind, subject: Subject) -> Iterator[Bounds]:
+        """The unsettled nights or days, without an end."""
+        bounds = self.next_of_date(kind, subject)
+        while True:
+            yield bounds
+            bounds = self.of_date(kind, bounds.date + 1, bounds.stop, subject)
 
     def settle(self, bounds: Bounds) -> None:
         """Move the frontier past a window that has settled."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.events import ActivitySummary, WindowKind
-from streams.features.base import Bools, Figure, Values, Window, feature
+from streams.features.base import Bools, Figure, Values, Window, feature, runs_of
 from streams.features.coverage import worn_minutes
 from streams.features.sleep import asleep_minutes
 
@@ -191,8 +191,8 @@ def _is_told(known: Bools) -> bool:
 
 def _run_lengths(mask: Bools) -> NDArray[np.int64]:
     """Lengths of the runs of true values."""
-    edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
-    lengths: NDArray[np.int64] = edges[1::2] - edges[::2]
+    starts, stops = runs_of(mask)
+    lengths: NDArray[np.int64] = stops - starts
     return lengths
 
 

@@ -17,10 +17,12 @@ from streams.events import Record, WindowKind
 from streams.evidence import Evidence
 from streams.history import NO_PAST, Past
 from streams.localtime import date_of_index
-from streams.timeline import bit_array
+from streams.timeline import bit_array, bits_of, run_starts
 
 REST_LOOKBACK_MIN = 12
 """Minutes without steps after which a heart rate counts as resting (Bogu & Snyder 2021)."""
+
+DAY_MIN = 1_440
 
 LOOKBACK_DAYS = 2
 """How long before a window single records begin that it reads (days)."""
@@ -112,23 +114,23 @@ class Window:
         return None if arrays is None else BeatMinutes(arrays[0], arrays[1])
 
     @cached_property
+    def _quiet(self) -> Bools:
+        """Minutes known to be without steps, from ``REST_LOOKBACK_MIN`` before the window on."""
+        if self.steps is None:
+            return np.zeros(REST_LOOKBACK_MIN + self.length, dtype=bool)
+        quiet: Bools = self.steps.known & (self.steps.steps == 0)
+        return quiet
+
+    @property
     def without_steps(self) -> Bools:
         """Minutes of the window known to be without steps."""
-        if self.steps is None:
-            return np.zeros(self.length, dtype=bool)
-        quiet: Bools = (self.steps.known & (self.steps.steps == 0))[-self.length :]
-        return quiet
+        return self._quiet[REST_LOOKBACK_MIN:]
 
     @cached_property
     def still(self) -> Bools:
         """Minutes without steps, in themselves and the ``REST_LOOKBACK_MIN`` before; known ones."""
-        if self.steps is None:
-            return np.zeros(self.length, dtype=bool)
-        quiet = (self.steps.known & (self.steps.steps == 0)).astype(np.int64)
-        total = np.concatenate(([0], np.cumsum(quiet)))
-        span = REST_LOOKBACK_MIN + 1
-        still: Bools = (total[span:] - total[:-span]) == span
-        return still
+        still = run_starts(bits_of(self._quiet), REST_LOOKBACK_MIN + 1)
+        return bit_array(still, self.length)
 
     def records(self, schema: str) -> list[tuple[tuple[int, str], Record]]:
         """Single records of a type that may reach into the window.
@@ -159,11 +161,14 @@ class Window:
                 return record
         return None
 
-    def alive(self, source: tuple[int, str]) -> Bools:
+    def alive_bits(self, source: tuple[int, str]) -> int:
         """Minutes in which a source is known to have lived, from its signs of life."""
         device = self.evidence.devices.get(source)
-        bits = device.alive.between(self.start, self.stop) if device is not None else 0
-        return bit_array(bits, self.length)
+        return device.alive.between(self.start, self.stop) if device is not None else 0
+
+    def alive(self, source: tuple[int, str]) -> Bools:
+        """The same as an array."""
+        return bit_array(self.alive_bits(source), self.length)
 
     @cached_property
     def local_clock(self) -> NDArray[np.int64]:
@@ -192,6 +197,19 @@ class Window:
         return inside
 
 
+def runs_of(mask: Bools) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where runs of true values begin and end, the ends not being of them."""
+    framed = np.zeros(mask.size + 2, dtype=bool)
+    framed[1:-1] = mask
+    edges = np.flatnonzero(framed[1:] != framed[:-1])
+    return edges[::2], edges[1::2]
+
+
+def mean_of(values: Floats) -> float:
+    """Mean of some values, without what `numpy.mean` asks before it divides."""
+    return float(values.sum() / values.size)
+
+
 FeatureFunction = Callable[[Window], Values]
 T = TypeVar("T")
 
@@ -207,6 +225,13 @@ def once_per_window(function: Callable[[Window], T]) -> Callable[[Window], T]:
         return cast("T", window.found[name])
 
     return remembered
+
+
+@once_per_window
+def local_hours(window: Window) -> NDArray[np.int64]:
+    """Hour of the local clock of each minute (0 to 23)."""
+    hours: NDArray[np.int64] = window.local_clock % DAY_MIN // 60
+    return hours
 
 
 UNITS = {

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from streams.events import WindowKind
-from streams.features.base import Bools, Figure, Values, Window, feature
+from streams.features.base import DAY_MIN, Bools, Figure, Values, Window, feature, local_hours
 
 HOURS_MIN = 16
 """Fewest hours of the local clock that must be told for a day's cosine."""
@@ -16,7 +16,6 @@ HOUR_MINUTES_MIN = 20
 AMPLITUDE_MIN_BPM = 0.1
 """Amplitude below which there is no time of the highest: heart rates are kept to 0.1 beats/min."""
 
-_DAY_MIN = 1_440
 _MINIMUM = "16 hours of the local clock, each with samples in 20 minutes"
 
 
@@ -55,17 +54,17 @@ def heart_rate_rhythm(window: Window) -> Values:
     heart = window.heart
     if heart is None or not _is_told(window, heart.valid):
         return {}
-    angle = window.local_clock[heart.valid] * (2.0 * math.pi / _DAY_MIN)
+    angle = window.local_clock[heart.valid] * (2.0 * math.pi / DAY_MIN)
     design = np.column_stack((np.ones(angle.size), np.cos(angle), np.sin(angle)))
     mesor, cosine, sine = np.linalg.lstsq(design, heart.mean_bpm[heart.valid], rcond=None)[0]
     amplitude = math.hypot(cosine, sine)
     values = {"heart_rate_mesor_bpm": float(mesor), "heart_rate_amplitude_bpm": amplitude}
     if amplitude >= AMPLITUDE_MIN_BPM:
-        acrophase = math.atan2(sine, cosine) * _DAY_MIN / (2.0 * math.pi)
-        values["heart_rate_acrophase_min"] = acrophase % _DAY_MIN
+        acrophase = math.atan2(sine, cosine) * DAY_MIN / (2.0 * math.pi)
+        values["heart_rate_acrophase_min"] = acrophase % DAY_MIN
     return values
 
 
 def _is_told(window: Window, valid: Bools) -> bool:
-    hours = window.local_clock[valid] // 60 % 24
+    hours = local_hours(window)[valid]
     return int((np.bincount(hours, minlength=24) >= HOUR_MINUTES_MIN).sum()) >= HOURS_MIN

@@ -4,12 +4,13 @@ Not worn is not calm, and no data is not zero: coverage is a signal of its own.
 """
 
 from functools import reduce
+from operator import or_
 
 import numpy as np
 
 from streams.features.base import Bools, Values, Window, once_per_window
 from streams.features.sleep import asleep_minutes
-from streams.timeline import bit_array
+from streams.timeline import bit_array, held_after
 
 WEAR_LOOKBACK_MIN = 1_440
 """How far back the last word on wearing is looked for (min)."""
@@ -34,15 +35,13 @@ def coverage(window: Window) -> Values:
         "steps": _share(None if window.steps is None else window.steps.known[-window.length :]),
         "sleep": _share(asleep_minutes(window)),
     }
-    phone = phone_alive(window)
-    if phone is not None:
-        told["phone"] = _share(phone)
-    worn = worn_minutes(window)
-    if worn is not None:
-        told["worn"] = _share(worn)
+    for channel, bits in (("phone", phone_alive_bits(window)), ("worn", worn_bits(window))):
+        if bits is not None:
+            told[channel] = bits.bit_count() / window.length if window.length else 0.0
     return told
 
 
+@once_per_window
 def phone_sources(window: Window) -> list[tuple[int, str]]:
     """Phones that have told anything before the window's end, the first to go first."""
     phones = window.evidence.phones
@@ -50,8 +49,8 @@ def phone_sources(window: Window) -> list[tuple[int, str]]:
 
 
 @once_per_window
-def phone_alive(window: Window) -> Bools | None:
-    """Minutes in which any phone lived; None when no phone ever gave a sign of life."""
+def phone_alive_bits(window: Window) -> int | None:
+    """Minutes in which any phone lived, as bits; None when no phone ever gave a sign of life."""
     devices = window.evidence.devices
     known = [
         source
@@ -60,25 +59,40 @@ def phone_alive(window: Window) -> Bools | None:
     ]
     if not known:
         return None
-    return reduce(np.logical_or, [window.alive(source) for source in known])
+    return reduce(or_, [window.alive_bits(source) for source in known])
 
 
-def worn_minutes(window: Window) -> Bools | None:
-    """Minutes on the wrist: the last word holds while its source lives; None if none tells."""
+@once_per_window
+def phone_alive(window: Window) -> Bools | None:
+    """Minutes in which any phone lived; None when no phone ever gave a sign of life."""
+    bits = phone_alive_bits(window)
+    return None if bits is None else bit_array(bits, window.length)
+
+
+@once_per_window
+def worn_bits(window: Window) -> int | None:
+    """Minutes on the wrist, as bits: the last word holds while its source lives.
+
+    None if none tells.
+    """
     first = window.start - WEAR_LOOKBACK_MIN
     length = window.stop - first
-    worn: Bools | None = None
+    worn: int | None = None
     for source in sorted(window.evidence.devices):
         device = window.evidence.devices[source]
-        on = bit_array(device.on_wrist.between(first, window.stop), length)
-        off = bit_array(device.off_wrist.between(first, window.stop), length)
-        if not (on.any() or off.any()):
-            continue
-        last = np.maximum.accumulate(np.where(on | off, np.arange(length), -1))
-        is_on = (last >= 0) & on[last] & ~off[last]
-        mask = is_on[-window.length :] & window.alive(source)
-        worn = mask if worn is None else worn | mask
+        on = device.on_wrist.between(first, window.stop)
+        off = device.off_wrist.between(first, window.stop)
+        if on or off:
+            own = held_after(on, off, length) >> WEAR_LOOKBACK_MIN & window.alive_bits(source)
+            worn = own if worn is None else worn | own
     return worn
+
+
+@once_per_window
+def worn_minutes(window: Window) -> Bools | None:
+    """Minutes on the wrist; None if no source tells."""
+    bits = worn_bits(window)
+    return None if bits is None else bit_array(bits, window.length)
 
 
 def _share(minutes: Bools | None) -> float:

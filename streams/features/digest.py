@@ -6,7 +6,15 @@ from typing import TypeVar
 import numpy as np
 
 from streams.events import SleepLevel, WindowKind
-from streams.features.base import Bools, Floats, Values, Window, once_per_window
+from streams.features.base import (
+    DAY_MIN,
+    Bools,
+    Floats,
+    Values,
+    Window,
+    local_hours,
+    once_per_window,
+)
 from streams.features.coverage import phone_alive, worn_minutes
 from streams.features.phone import COVERAGE_MIN, phone_use
 from streams.features.phone_rest import phone_rest
@@ -23,8 +31,6 @@ HOUR_STEPS_MIN = 30
 
 HOUR_HEART_MIN = 6
 """Fewest minutes with a heart rate for an hour to count: many devices measure now and then."""
-
-_DAY_MIN = 1_440
 
 Kept = TypeVar("Kept", NightDigest, DayDigest)
 
@@ -107,7 +113,7 @@ def _epochs(window: Window) -> tuple[bytes, bytes]:
         for stage in sleep.stages:
             if stage.level is SleepLevel.UNKNOWN:
                 known &= ~window.mask_between(stage.time, stage.time + stage.duration)
-    epochs = window.local_clock % _DAY_MIN // EPOCH_MIN
+    epochs = window.local_clock % DAY_MIN // EPOCH_MIN
     known_min = np.bincount(epochs[known], minlength=EPOCHS)
     asleep_min = np.bincount(epochs[known & asleep], minlength=EPOCHS)
     is_known = known_min > 0
@@ -154,7 +160,7 @@ def _mean_by_hour(window: Window, values: Floats, known: Bools, fewest: int) -> 
 
     A day of 25 hours has one of 120 minutes, and one of 23 hours one of none.
     """
-    hours = window.local_clock[known] % _DAY_MIN // 60
+    hours = local_hours(window)[known]
     count = np.bincount(hours, minlength=HOURS)
     total = np.bincount(hours, weights=values[known], minlength=HOURS)
     mean = np.full(HOURS, np.nan)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from streams.events import MinuteValues, RestingHeartRate, WindowKind
 from streams.features.base import (
@@ -11,6 +12,7 @@ from streams.features.base import (
     Values,
     Window,
     feature,
+    mean_of,
     told_elsewhere,
 )
 from streams.features.sleep import asleep_minutes, main_sleep, night_minutes, small_hours
@@ -115,7 +117,7 @@ def heart_rate_of_hour(window: Window) -> Values:
     heart = window.heart
     if heart is None:
         return {}
-    values = {"heart_rate_mean_bpm": float(heart.mean_bpm[heart.valid].mean())}
+    values = {"heart_rate_mean_bpm": mean_of(heart.mean_bpm[heart.valid])}
     resting = _mean_bpm(window, window.still | asleep_minutes(window), HOUR_REST_MIN)
     if resting is not None:
         values["heart_rate_resting_bpm"] = resting
@@ -246,14 +248,23 @@ def _lowest_bpm(heart: HeartMinutes, within: Bools) -> float | None:
     """The lowest mean over consecutive minutes that all lie within a mask (beats/min)."""
     if within.size < LOWEST_SPAN_MIN:
         return None
-    valid = sliding_window_view(heart.valid & within, LOWEST_SPAN_MIN).sum(axis=1)
-    inside = sliding_window_view(within, LOWEST_SPAN_MIN).all(axis=1)
-    told = inside & (valid >= LOWEST_VALID_MIN)
-    if not told.any():
+    valid = _count_of_spans(heart.valid & within)
+    inside = _count_of_spans(within) == LOWEST_SPAN_MIN
+    told = np.flatnonzero(inside & (valid >= LOWEST_VALID_MIN))
+    if told.size == 0:
         return None
     # Minutes without a sample are 0 beats/min and add nothing.
-    total = sliding_window_view(heart.mean_bpm, LOWEST_SPAN_MIN).sum(axis=1)
-    return float((total[told] / valid[told]).min())
+    first, last = int(told[0]), int(told[-1])
+    means = heart.mean_bpm[first : last + LOWEST_SPAN_MIN]
+    total = sliding_window_view(means, LOWEST_SPAN_MIN).sum(axis=1)
+    return float((total[told - first] / valid[told]).min())
+
+
+def _count_of_spans(minutes: Bools) -> NDArray[np.int64]:
+    """How many of the minutes are set, in each span of consecutive ones."""
+    total = np.zeros(minutes.size + 1, dtype=np.int64)
+    np.cumsum(minutes, out=total[1:])
+    return total[LOWEST_SPAN_MIN:] - total[:-LOWEST_SPAN_MIN]
 
 
 def _mean_bpm(window: Window, minutes: Bools, fewest: int) -> float | None:
@@ -261,4 +272,4 @@ def _mean_bpm(window: Window, minutes: Bools, fewest: int) -> float | None:
     if heart is None:
         return None
     chosen = heart.mean_bpm[heart.valid & minutes]
-    return float(chosen.mean()) if chosen.size >= fewest else None
+    return mean_of(chosen) if chosen.size >= fewest else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from streams.events import InteractionState, PhoneUsageSummary, WindowKind
 from streams.evidence import STATES, PhoneLog
 from streams.features.base import Figure, Floats, Values, Window, feature, once_per_window
-from streams.features.coverage import phone_alive, phone_sources
+from streams.features.coverage import phone_alive_bits, phone_sources
 from streams.features.sleep import main_sleep
 
 EPISODE_MAX_S = 6 * 3_600.0
@@ -24,14 +24,17 @@ COVERAGE_MIN = 0.6
 
 _LIVED = "signs of life for 60 % of the window, or one use where no phone sends any"
 
-_ON = frozenset({InteractionState.SCREEN_ON, InteractionState.UNLOCKED})
+# States by their code in a phone's log.
+_UNLOCKED = STATES.index(InteractionState.UNLOCKED)
+_ON = frozenset({STATES.index(InteractionState.SCREEN_ON), _UNLOCKED})
 _OFF = frozenset(
-    {
+    STATES.index(state)
+    for state in (
         InteractionState.STANDBY,
         InteractionState.LOCKED,
         InteractionState.SHUTDOWN,
         InteractionState.BOOTED,
-    }
+    )
 )
 
 
@@ -54,13 +57,25 @@ def phone_use(window: Window) -> PhoneUse | None:
     Of several phones one wins per minute: the first in order that lived or was used in it.
     """
     sources = phone_sources(window)
+    uses = [_use_of(window, window.evidence.phones[source]) for source in sources]
+    # What is used is used while it lives, so that nothing is taken from one that is alone.
+    use = uses[0] if len(uses) == 1 else _merged(window, sources, uses)
+    alive = phone_alive_bits(window)
+    if alive is None:
+        is_told = bool(use.uses_s) or bool(use.screen_s.any())
+    else:
+        is_told = float(alive.bit_count()) >= COVERAGE_MIN * window.length
+    return use if is_told else None
+
+
+def _merged(window: Window, sources: list[tuple[int, str]], phones: list[PhoneUse]) -> PhoneUse:
+    """The use of several phones: of each minute that of the first that lived or was used in it."""
     screen = np.zeros(window.length)
     unlocks = np.zeros(window.length, dtype=np.int64)
     taken = np.zeros(window.length, dtype=bool)
     uses: list[float] = []
     episodes: list[tuple[float, float]] = []
-    for source in sources:
-        own = _use_of(window, window.evidence.phones[source])
+    for source, own in zip(sources, phones, strict=True):
         has = window.alive(source) | (own.screen_s > 0.0)
         has[[int(use // 60) - window.start for use in own.uses_s]] = True
         free = has & ~taken
@@ -69,8 +84,6 @@ def phone_use(window: Window) -> PhoneUse | None:
         uses += [use for use in own.uses_s if free[int(use // 60) - window.start]]
         episodes += [e for e in own.episodes_s if free[int(e[0] // 60) - window.start]]
         taken |= has
-    if not _is_told(window, bool(uses) or bool(screen.any())):
-        return None
     return PhoneUse(screen, unlocks, tuple(sorted(uses)), tuple(sorted(episodes)))
 
 
@@ -216,41 +229,50 @@ def phone_at_night(window: Window) -> Values:
     }
 
 
-def _is_told(window: Window, is_used: bool) -> bool:
-    alive = phone_alive(window)
-    if alive is None:
-        return is_used
-    return float(np.count_nonzero(alive)) >= COVERAGE_MIN * window.length
-
-
 def _use_of(window: Window, log: PhoneLog) -> PhoneUse:
-    first = bisect_left(log.times, window.start_s - EPISODE_MAX_S)
-    last = bisect_left(log.times, window.stop_s)
-    episodes: list[tuple[float, float]] = []
+    first = bisect_left(log.times, window.start_s)
+    last = bisect_left(log.times, window.stop_s, first)
+    on_since = _on_since(window, log, first)
+    spans: list[tuple[float, float]] = []
     uses: list[float] = []
-    unlocks = np.zeros(window.length, dtype=np.int64)
-    on_since: float | None = None
+    unlocked: list[int] = []
     for time, code in zip(log.times[first:last], log.codes[first:last], strict=True):
-        state = STATES[code]
-        if time >= window.start_s and state in _ON:
+        if code in _ON:
             uses.append(time)
-            unlocks[int(time // 60) - window.start] += state is InteractionState.UNLOCKED
-        if state in _ON and on_since is None:
-            on_since = time
-        elif state in _OFF and on_since is not None:
-            episodes += _episode(window, on_since, time)
+            if code == _UNLOCKED:
+                unlocked.append(int(time // 60) - window.start)
+            if on_since is None:
+                on_since = time
+        elif code in _OFF and on_since is not None:
+            spans.append((on_since, time))
             on_since = None
     if on_since is not None:
-        episodes += _episode(window, on_since, window.stop_s)
-    screen_s = _seconds_per_minute(window, episodes)
-    return PhoneUse(screen_s, unlocks, tuple(uses), tuple(episodes))
+        spans.append((on_since, window.stop_s))
+    episodes = _episodes(window, spans)
+    unlocks = np.bincount(np.array(unlocked, dtype=np.int64), minlength=window.length)
+    return PhoneUse(_seconds_per_minute(window, episodes), unlocks, tuple(uses), tuple(episodes))
 
 
-def _episode(window: Window, start_s: float, stop_s: float) -> list[tuple[float, float]]:
-    """An episode as far as it lies in the window (s UTC); none for a lost event."""
-    if stop_s - start_s > EPISODE_MAX_S or stop_s <= window.start_s:
-        return []
-    return [(max(start_s, window.start_s), stop_s)]
+def _on_since(window: Window, log: PhoneLog, stop: int) -> float | None:
+    """When the screen went on that is on as the window begins (s UTC); None when it is off."""
+    first = bisect_left(log.times, window.start_s - EPISODE_MAX_S, hi=stop)
+    since: float | None = None
+    for place in range(stop - 1, first - 1, -1):
+        if log.codes[place] in _OFF:
+            break
+        if log.codes[place] in _ON:
+            since = log.times[place]
+    return since
+
+
+def _episodes(window: Window, spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Episodes as far as they lie in the window (s UTC), without lost events."""
+    start_s = window.start_s
+    return [
+        (max(on_s, start_s), off_s)
+        for on_s, off_s in spans
+        if off_s - on_s <= EPISODE_MAX_S and off_s > start_s
+    ]
 
 
 def _seconds_per_minute(window: Window, episodes: list[tuple[float, float]]) -> Floats:
@@ -259,7 +281,9 @@ def _seconds_per_minute(window: Window, episodes: list[tuple[float, float]]) -> 
         return np.zeros(window.length)
     edges = np.array(episodes) - window.start_s
     lengths = edges[:, 1] - edges[:, 0]
-    total = np.repeat(np.concatenate(([0.0], np.cumsum(lengths))), 2)[1:-1]
+    total = np.zeros(edges.size)
+    total[1::2] = np.cumsum(lengths)
+    total[2::2] = total[1:-1:2]
     minutes = np.arange(window.length + 1) * 60.0
     return np.diff(np.interp(minutes, edges.ravel(), total))
 

@@ -5,9 +5,9 @@ events at all; a killed app, or one without the permission, would look alike.
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 from typing import TypeVar
-
-import numpy as np
 
 from streams.events import SCHEMA_OF_TYPE, PhoneCall, PhoneMessage, Timed
 from streams.features.base import Window
@@ -47,14 +47,14 @@ def phone_events(
         found = part(window, record) if isinstance(record, kind) else None
         if found is not None:
             own.setdefault(source, []).append(found)
-    taken = np.zeros(window.length, dtype=bool)
+    taken = 0
     kept: list[E] = []
     for source in senders:
-        has = window.alive(source).copy()
+        has = window.alive_bits(source)
         for event in own.get(source, []):
-            minute = int(event.time // 60) - window.start
-            has[minute] = True
-            if not taken[minute]:
+            minute = 1 << (int(event.time // 60) - window.start)
+            has |= minute
+            if not taken & minute:
                 kept.append(event)
         taken |= has
     return kept if _is_told(window, senders, is_any=bool(kept)) else None
@@ -84,5 +84,5 @@ def _is_told(window: Window, senders: Sequence[Source], *, is_any: bool) -> bool
     ]
     if not telling:
         return is_any
-    alive = np.logical_or.reduce([window.alive(source) for source in telling])
-    return float(np.count_nonzero(alive)) >= COVERAGE_MIN * window.length
+    alive = reduce(or_, [window.alive_bits(source) for source in telling])
+    return float(alive.bit_count()) >= COVERAGE_MIN * window.length

@@ -21,6 +21,7 @@ from streams.features.base import (
     Window,
     feature,
     once_per_window,
+    runs_of,
 )
 from streams.features.coverage import phone_alive
 from streams.features.phone import phone_use
@@ -131,8 +132,7 @@ def phone_rest(window: Window) -> PhoneRest | None:
     span = _span(window)
     if span is None or not span.idle.any():
         return None
-    edges = np.flatnonzero(np.diff(span.idle.astype(np.int8), prepend=0, append=0))
-    starts, stops = edges[::2], edges[1::2]
+    starts, stops = runs_of(span.idle)
     longest = int(np.argmax(stops - starts))
     start, stop = int(starts[longest]), int(stops[longest])
     return PhoneRest(stop - start, int(span.clock[start]), int(span.clock[stop - 1]) + 1)

@@ -12,7 +12,7 @@ import numpy as np
 from streams.events import WindowKind
 from streams.features.base import Figure, Floats, Values, Window, feature
 from streams.features.digest import recent_days, recent_nights
-from streams.history import EPOCHS, DayDigest, NightDigest, epochs_of
+from streams.history import EPOCHS, DayDigest, NightDigest, epoch_bits
 from streams.localtime import date_of_index
 
 NIGHTS = 14
@@ -133,9 +133,10 @@ def regularity_of_sleep(window: Window) -> Values:
         before = nights.get(date - 1)
         if before is None:
             continue
-        both = epochs_of(before.known) & epochs_of(night.known)
-        pairs += int(np.count_nonzero(both))
-        alike += int(np.count_nonzero(both & (epochs_of(before.asleep) == epochs_of(night.asleep))))
+        both = epoch_bits(before.known) & epoch_bits(night.known)
+        differing = epoch_bits(before.asleep) ^ epoch_bits(night.asleep)
+        pairs += both.bit_count()
+        alike += (both & ~differing).bit_count()
     if pairs < PAIRS_MIN_DAYS * EPOCHS:
         return {}
     return {"sleep_regularity_index": -100.0 + 200.0 * alike / pairs}

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from streams.events import WindowKind
-from streams.features.base import Figure, Floats, Values, Window, feature
+from streams.features.base import Bools, Figure, Floats, Values, Window, feature
 from streams.features.digest import recent_days
 from streams.history import HOURS, DayDigest, hours_of
 
@@ -129,7 +129,7 @@ def interdaily_stability(hours: Floats) -> float | None:
     total = float(((hours[known] - mean) ** 2).sum())
     by_hour = known.sum(axis=0)
     told = by_hour > 0
-    means = np.nansum(hours, axis=0)[told] / by_hour[told]
+    means = _sums(hours, known)[told] / by_hour[told]
     between = float((by_hour[told] * (means - mean) ** 2).sum())
     return min(between / total, 1.0) if total > 0.0 else None
 
@@ -143,7 +143,10 @@ def intradaily_variability(hours: Floats) -> float | None:
     row = hours.ravel()
     steps = np.diff(row)
     steps = steps[np.isfinite(steps)]
-    variance = float(np.nanvar(row))
+    known = np.isfinite(row)
+    count = np.count_nonzero(known)
+    mean = np.where(known, row, 0.0).sum() / count
+    variance = float((np.where(known, row - mean, 0.0) ** 2).sum() / count)
     return float((steps**2).mean()) / variance if variance > 0.0 and steps.size else None
 
 
@@ -164,19 +167,20 @@ def stretch(profile: Floats, length: int, first: int) -> tuple[float, float, int
     tuple
         Least mean, most mean, and the hours at which each begins, from ``first`` to ``first + 23``.
     """
-    turned = np.roll(profile, -first)
-    sums = np.convolve(np.concatenate((turned, turned[: length - 1])), np.ones(length), "valid")
+    circle = np.concatenate((profile, profile, profile[: length - 1]))[first % HOURS :]
+    sums = np.convolve(circle[: HOURS + length - 1], np.ones(length), "valid")
     # What differs in rounding alone is equal.
-    rounded = np.round(sums, 6)
+    rounded = sums.round(6)
     least, most = int(rounded.argmin()), int(rounded.argmax())
     return float(sums[least]) / length, float(sums[most]) / length, least + first, most + first
 
 
 def _profile_values(hours: Floats, unit: str) -> dict[str, float | None]:
-    known = np.isfinite(hours).sum(axis=0)
+    is_known = np.isfinite(hours)
+    known = is_known.sum(axis=0)
     if _known_days(hours) < DAYS_MIN or not known.all():
         return {}
-    profile = np.nansum(hours, axis=0) / known
+    profile = _sums(hours, is_known) / known
     least, _, least_at, _ = stretch(profile, LEAST_H, -HOURS // 2)
     _, most, _, most_at = stretch(profile, MOST_H, 0)
     return {
@@ -189,11 +193,17 @@ def _profile_values(hours: Floats, unit: str) -> dict[str, float | None]:
     }
 
 
+def _sums(hours: Floats, known: Bools) -> Floats:
+    """Sum of the known values of each hour of the clock."""
+    sums: Floats = np.where(known, hours, 0.0).sum(axis=0)
+    return sums
+
+
 def _hours(days: dict[int, DayDigest], channel: Channel, dates: Sequence[int]) -> Floats:
     """Hours of the dates that are known, of shape (dates, 24); NaN where not known."""
     empty = DayDigest()
-    rows = [hours_of(getattr(days.get(date, empty), channel.field)) for date in dates]
-    hours = np.array(rows) * channel.scale
+    kept = [getattr(days.get(date, empty), channel.field) for date in dates]
+    hours = hours_of(kept) * channel.scale
     hours[np.isfinite(hours).sum(axis=1) < DAY_HOURS_MIN] = np.nan
     return hours
 

@@ -5,12 +5,13 @@ Sources: Ancoli-Israel et al. 2015 (terms); RAPIDS (RESTLESS counts as awake).
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import cast
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from streams.events import SleepEpisode, SleepLevel, SleepStage
+from streams.events import Record, SleepEpisode, SleepLevel, SleepStage
 from streams.evidence import interval_end_s
 from streams.features.base import Bools, Window, once_per_window
 
@@ -20,8 +21,9 @@ STAGE_GAP_S = 3_600.0
 STAGE_COVERAGE_MIN = 0.8
 """Share of an episode that stages must cover to be used instead of its totals."""
 
-_ASLEEP = frozenset({SleepLevel.DEEP, SleepLevel.LIGHT, SleepLevel.REM, SleepLevel.ASLEEP})
-_AWAKE = frozenset({SleepLevel.AWAKE, SleepLevel.RESTLESS})
+# Tuples, for what is looked for is often the same object, which no hash need be made for.
+_ASLEEP = (SleepLevel.DEEP, SleepLevel.LIGHT, SleepLevel.REM, SleepLevel.ASLEEP)
+_AWAKE = (SleepLevel.AWAKE, SleepLevel.RESTLESS)
 _MORNING_MIN = 7 * 60
 
 
@@ -68,6 +70,7 @@ def sleeps(window: Window) -> list[Sleep]:
     return []
 
 
+@once_per_window
 def main_sleep(window: Window) -> Sleep | None:
     """The main sleep: the vendor's flag, else the longest; None when there is no sleep."""
     found = sleeps(window)
@@ -84,18 +87,20 @@ def asleep_minutes(window: Window) -> Bools:
     Stages tell where they cover a sleep; an episode without stages counts whole.
     """
     mask = np.zeros(window.length, dtype=bool)
-    for schema in ("sleep_episode/1", "sleep_stage/1"):
-        # Sleeps that ended before the window leave nothing in it, but keep their source first.
-        told = window.evidence.listed.of_first(
-            schema, window.first_listed_day, window.stop_s, reaching_s=window.start_s
-        )
-        for record in told:
-            if isinstance(record, SleepStage):
-                span = window.span_between(record.time, interval_end_s(record))
-                mask[span] = record.level in _ASLEEP
-            elif isinstance(record, SleepEpisode):
-                mask[window.span_between(record.time, interval_end_s(record))] = True
+    for record in cast("list[SleepEpisode]", _of_first(window, "sleep_episode/1")):
+        mask[window.span_between(record.time, record.time + record.duration)] = True
+    for stage in cast("list[SleepStage]", _of_first(window, "sleep_stage/1")):
+        end_s = stage.time + stage.duration
+        if end_s > window.start_s:
+            mask[window.span_between(stage.time, end_s)] = stage.level in _ASLEEP
     return mask
+
+
+def _of_first(window: Window, schema: str) -> list[Record]:
+    """Sleeps of the source that goes first: what ended before the window leaves nothing in it."""
+    return window.evidence.listed.of_first(
+        schema, window.first_listed_day, window.stop_s, reaching_s=window.start_s
+    )
 
 
 def small_hours(window: Window) -> Bools:

@@ -32,13 +32,14 @@ from streams.history import (
     History,
     HistoryState,
     NightDigest,
+    epoch_bits,
     epoch_bytes,
-    epochs_of,
     hour_bytes,
     hours_of,
 )
 from streams.pipeline import PartitionPipeline
 from streams.state_log import pack, unpack
+from streams.timeline import bits_of
 from tests.logs import HOUR_S, START_S, LogWriter, in_turns, pipeline_of, run, settled, subject
 from tests.streams.test_checkpoint import MemoryLog, Owner
 
@@ -80,14 +81,14 @@ def test_the_last_30_dates_are_kept_as_they_were(
 
 def test_an_hour_not_known_is_told_apart_from_0_and_large_ones_are_cut() -> None:
     values = np.array([0.0, np.nan, 0.4, 0.6, 1e6] + [7.0] * 19)
-    kept = hours_of(hour_bytes(values))
+    kept = hours_of([hour_bytes(values)])[0]
     assert kept[:5].tolist()[:1] == [0.0]
     assert np.isnan(kept[1])
     assert kept[2:5].tolist() == [0.0, 1.0, 65_534.0]
     assert hour_bytes(np.full(HOURS, np.nan)) == b""
-    assert np.isnan(hours_of(b"")).all()
+    assert np.isnan(hours_of([b""])).all()
     epochs = np.arange(EPOCHS) % 3 == 0
-    assert epochs_of(epoch_bytes(epochs)).tolist() == epochs.tolist()
+    assert epoch_bits(epoch_bytes(epochs)) == bits_of(epochs)
 
 
 def test_30_dates_with_everything_in_use_take_less_than_4_kib() -> None:

@@ -3,7 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.timeline import Timeline, bit_array
+from streams.timeline import (
+    Timeline,
+    bit_array,
+    bits_of,
+    held_after,
+    places_of,
+    run_starts,
+    stretched,
+)
 
 STEPS = st.integers(900, 1_100)
 CALLS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), STEPS, st.integers(0, 40)))
@@ -30,3 +38,33 @@ def test_a_timeline_answers_like_a_set(
     assert bool(timeline) is bool(steps)
     timeline.forget_before(start)
     assert timeline.first() == min((s for s in steps if s >= start), default=None)
+
+
+@given(st.integers(0, 2**90 - 1), st.integers(1, 20))
+def test_runs_begin_where_enough_bits_follow(bits: int, length: int) -> None:
+    expected = {at for at in range(90) if all(bits >> at + more & 1 for more in range(length))}
+    assert set(steps_of(run_starts(bits, length))) == expected
+
+
+@given(st.integers(0, 2**90 - 1), st.integers(0, 2**90 - 1))
+def test_what_has_started_is_held_until_it_stops(starts: int, stops: int) -> None:
+    expected, is_held = [], False
+    for at in range(90):
+        is_held = not stops >> at & 1 and (bool(starts >> at & 1) or is_held)
+        expected += [at] if is_held else []
+    assert steps_of(held_after(starts, stops, 90)) == expected
+
+
+@given(st.integers(0, 2**70 - 1))
+def test_bits_come_back_from_an_array(bits: int) -> None:
+    assert bits_of(bit_array(bits, 70)) == bits
+
+
+@given(st.integers(0, 2**70 - 1), st.integers(1, 30))
+def test_a_stretched_bit_covers_those_that_follow(bits: int, length: int) -> None:
+    expected = {at + more for at in steps_of(bits) for more in range(length)}
+    assert set(places_of(stretched(bits, length))) == expected
+
+
+def steps_of(bits: int) -> list[int]:
+    return [at for at in range(bits.bit_length()) if bits >> at & 1]

@@ -4,6 +4,9 @@ settled rows against instants computed by hand."""
 import datetime as dt
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from streams.config import PipelineConfig
 from streams.events import (
     DeviceStatus,
@@ -12,8 +15,12 @@ from streams.events import (
     SleepEpisode,
     WindowKind,
 )
+from streams.evidence import Evidence
+from streams.timeline import places_of
+from streams.windows import Frontier, Windows
 from tests.logs import HOUR_S, LogWriter, run, subject
 
+FIRST_HOUR = 472_000
 CONFIG = PipelineConfig(partitions=1, lateness_s=24 * HOUR_S)
 
 
@@ -152,3 +159,25 @@ def test_silent_hours_have_rows_for_a_week_and_days_for_ever() -> None:
     days = [row for row in settled if row.window is WindowKind.DAY]
     assert days[-1].local_date >= dt.date(2024, 2, 20)
     assert days[-1].values["silence_h"] == (days[-1].end - utc("2024-02-01T11:00")) / 3_600
+
+
+@given(
+    active=st.sets(st.integers(0, 900), max_size=8),
+    settled=st.none() | st.integers(0, 900),
+    stop=st.integers(0, 1_000),
+)
+def test_hours_with_a_row_are_found_together_as_one_by_one(
+    active: set[int], settled: int | None, stop: int
+) -> None:
+    evidence = Evidence()
+    for hour in active:
+        evidence.active_hours.add(FIRST_HOUR + hour, FIRST_HOUR + hour + 1)
+    frontier = Frontier(hour=None if settled is None else FIRST_HOUR + settled)
+    windows, person = Windows(evidence, 0.0, frontier), subject()
+    expected = []
+    bounds = windows.next_hour(frontier.hour, person)
+    while bounds is not None and bounds.start // 60 < FIRST_HOUR + stop:
+        expected.append(bounds)
+        bounds = windows.next_hour(bounds.stop // 60, person)
+    first, hours = windows.unsettled_hours(FIRST_HOUR + stop)
+    assert [windows.hour(first + place, person) for place in places_of(hours)] == expected

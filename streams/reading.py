@@ -74,7 +74,7 @@ class Reading:
 class _Hours:
     """One channel of several hours: by index those that are open, and bytes of those packed."""
 
-    __slots__ = ("_at", "_channel", "_count", "_kept", "_opened", "_rows")
+    __slots__ = ("_at", "_channel", "_count", "_kept", "_means", "_opened", "_rows")
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class _Hours:
         joined = np.frombuffer(b"".join([part for _, part in packed]), dtype=np.uint8)
         self._rows = joined.reshape(len(packed), -1) if packed else joined
         self._kept: dict[int, Array] = {}
+        self._means: Array | None = None
 
     def values(self, place: int) -> Array:
         """One array of the channel's layout, of shape (hours, 60); 0 in hours without cells."""
@@ -109,7 +110,10 @@ class _Hours:
         if self._channel != HEART or place not in (LEAST, MOST):
             return self._planes(place)
         # Least and most are kept as what they differ from the mean by, rounded down.
-        means = self._planes(SUM).astype(np.int64) // np.maximum(self._planes(COUNT), 1)
+        if self._means is None:
+            counts = np.maximum(self._planes(COUNT), 1)
+            self._means = self._planes(SUM).astype(np.int64) // counts
+        means = self._means
         differences = self._planes(place).astype(np.int64)
         dtype, _ = _span_of(HEART, place)
         return (means - differences if place == LEAST else means + differences).astype(dtype)

@@ -230,9 +230,7 @@ def minute_rows(
 
     None when there is no such minute with a value.
     """
-    minutes = minute_values(Window(bounds, evidence))
-    if only is not None:
-        minutes = [m for m in minutes if only >> (int(m.start // 60) - bounds.start) & 1]
+    minutes = minute_values(Window(bounds, evidence), only)
     if not minutes:
         return None
     return MinuteRows(

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from streams.cells import BEATS, COUNT, HEART, LEAST, MOST, STEPS, SUM
+from streams.cells import BEATS, COUNT, HEART, STEPS, SUM
 from streams.events import Record, WindowKind
 from streams.evidence import Evidence
 from streams.history import NO_PAST, Past
@@ -79,12 +79,12 @@ class Window:
         self.evidence = evidence
         self.past = past
         self.found: dict[str, Any] = {}
-        self._grid = evidence.grid.reading()
+        self.grid = evidence.grid.reading()
 
     @cached_property
     def heart(self) -> HeartMinutes | None:
         """Heart rate of the window's minutes, None when there is none."""
-        arrays = self._grid.channel(self.start, self.stop, HEART, (COUNT, SUM))
+        arrays = self.grid.channel(self.start, self.stop, HEART, (COUNT, SUM))
         if arrays is None:
             return None
         count, total = arrays
@@ -96,21 +96,15 @@ class Window:
         return HeartMinutes(valid, mean)
 
     @cached_property
-    def heart_range(self) -> tuple[Floats, Floats] | None:
-        """Least and largest heart rate of each minute (beats/min), 0 in those without a sample."""
-        arrays = self._grid.channel(self.start, self.stop, HEART, (LEAST, MOST))
-        return None if arrays is None else (arrays[0] / 10.0, arrays[1] / 10.0)
-
-    @cached_property
     def steps(self) -> StepMinutes | None:
         """Steps of the window's minutes and the ``REST_LOOKBACK_MIN`` before, None without any."""
-        arrays = self._grid.channel(self.start - REST_LOOKBACK_MIN, self.stop, STEPS, (0, 1))
+        arrays = self.grid.channel(self.start - REST_LOOKBACK_MIN, self.stop, STEPS, (0, 1))
         return None if arrays is None else StepMinutes(arrays[0] > 0, arrays[1])
 
     @cached_property
     def beats(self) -> BeatMinutes | None:
         """Differences of successive beats of the window's minutes, None when there are none."""
-        arrays = self._grid.channel(self.start, self.stop, BEATS, (COUNT, SUM))
+        arrays = self.grid.channel(self.start, self.stop, BEATS, (COUNT, SUM))
         return None if arrays is None else BeatMinutes(arrays[0], arrays[1])
 
     @cached_property

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from streams.cells import COUNT, HEART, LEAST, MOST, SUM
 from streams.events import MinuteValues, RestingHeartRate, WindowKind
 from streams.features.base import (
     Bools,
@@ -58,33 +59,27 @@ told_elsewhere(
 )
 
 
-def minute_values(window: Window) -> list[MinuteValues]:
+def minute_values(window: Window, only: int | None = None) -> list[MinuteValues]:
     """Mean, least and largest heart rate (beats/min) of each minute that has a sample.
 
-    The mean is over the seconds seen in that minute, each counted once.
+    The mean is over the seconds seen in that minute, each counted once. ``only``: bits of the
+    minutes to tell, None: all.
     """
-    heart, extremes = window.heart, window.heart_range
-    if heart is None or extremes is None:
+    arrays = window.grid.channel(window.start, window.stop, HEART, (COUNT, SUM, LEAST, MOST))
+    if arrays is None:
         return []
-    least, largest = extremes
-    rows = np.flatnonzero(heart.valid)
-    columns = zip(
-        ((rows + window.start) * 60.0).tolist(),
-        heart.mean_bpm[rows].tolist(),
-        least[rows].tolist(),
-        largest[rows].tolist(),
-        strict=True,
-    )
+    cells = enumerate(zip(*(array.tolist() for array in arrays), strict=True))
     return [
         MinuteValues(
-            start=start,
+            start=(window.start + minute) * 60.0,
             values={
-                "heart_rate_mean_bpm": mean,
-                "heart_rate_min_bpm": low,
-                "heart_rate_max_bpm": high,
+                "heart_rate_mean_bpm": total / (count * 10.0),
+                "heart_rate_min_bpm": least / 10.0,
+                "heart_rate_max_bpm": most / 10.0,
             },
         )
-        for start, mean, low, high in columns
+        for minute, (count, total, least, most) in cells
+        if count and (only is None or only >> minute & 1)
     ]
 
 

@@ -6,9 +6,11 @@ had become the owner by then, may sources be acknowledged, and replaced records 
 """
 
 import asyncio
+import gc
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -190,12 +192,13 @@ class Custody:
         epoch = await self._topic.fence(partition, fence_key)
         state = StateLog()
         read = 0
-        async for entries in self._topic.read(partition, epoch):
-            for entry in entries:
-                state.read(*entry)
-            read += len(entries)
-        pipeline = self._new_pipeline(partition, epoch)
-        subjects = await self._recover(pipeline, state)
+        with _garbage_left():
+            async for entries in self._topic.read(partition, epoch):
+                for entry in entries:
+                    state.read(*entry)
+                read += len(entries)
+            pipeline = self._new_pipeline(partition, epoch)
+            subjects = await self._recover(pipeline, state)
         log.info(
             "state restored",
             partition=partition,
@@ -231,3 +234,18 @@ class Custody:
                 f"the state of partition {pipeline.partition} cannot be read: {error}"
             ) from error
         return subjects
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Do not look for cyclic garbage meanwhile.
+
+    All that is restored is kept; to look through it again and again takes a sixth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

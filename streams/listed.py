@@ -7,7 +7,6 @@ told apart. Records are kept encoded, by type, source and date.
 
 import math
 import struct
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 
@@ -28,6 +27,7 @@ from streams.events import (
 )
 from streams.instants import instant_bytes, instants_of
 from streams.localtime import date_end_s, date_index
+from streams.packing import pack_small, unpack_small
 
 Source = tuple[int, str]
 
@@ -68,7 +68,7 @@ REVISION_HORIZON_S = 5 * 86_400
 
 def _pack(entries: list[Entry], last_s: float) -> bytes:
     """Records of a day repeat their names and much else: compressed they take a quarter."""
-    return _last_s.pack(last_s) + zlib.compress(_encoder.encode(entries), 1)
+    return _last_s.pack(last_s) + pack_small(_encoder.encode(entries))
 
 
 def _unpack(packed: bytes | None) -> list[Entry]:
@@ -76,7 +76,7 @@ def _unpack(packed: bytes | None) -> list[Entry]:
 
 
 def _raw(packed: bytes) -> bytes:
-    return zlib.decompress(memoryview(packed)[_last_s.size :])
+    return unpack_small(memoryview(packed)[_last_s.size :])
 
 
 def _reached_s(packed: bytes | None) -> float:

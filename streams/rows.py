@@ -1,21 +1,19 @@
 """Rows of one subject: the values and coverage of a window, as they are said to the world."""
 
-import zlib
 from collections.abc import Container
-from functools import cache
 
 import msgspec
 from msgspec import Struct
 
 from streams.events import FeatureRow, MinuteRows, Subject, WindowKind
 from streams.evidence import Evidence
-from streams.features import compute, features_of
+from streams.features import compute
 from streams.features.base import Bounds, Values, Window
-from streams.features.coverage import CHANNELS
 from streams.features.digest import digest_of
 from streams.features.heart_rate import minute_values
 from streams.history import NO_PAST, DayDigest, Digest, NightDigest, Past
 from streams.localtime import date_of_index
+from streams.packing import pack_small, unpack_small
 from streams.timeline import Timeline
 from streams.windows import ORDER, due_s, settling_order
 
@@ -46,8 +44,6 @@ class Shown(Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Shown)
-_RAW = -15
-"""Compressed bytes without header and check sum: they never leave the process."""
 
 
 class ShownRows:
@@ -143,21 +139,12 @@ def _day(key: tuple[WindowKind, int]) -> int:
     return place // 24 if kind is WindowKind.HOUR else place
 
 
-@cache
-def _names() -> bytes:
-    """The names that rows hold, which compression need not learn anew from every row."""
-    kinds = (WindowKind.HOUR, WindowKind.NIGHT, WindowKind.DAY)
-    told = [figure.name for k in kinds for feature in features_of(k) for figure in feature.gives]
-    return b"".join(map(_encode, dict.fromkeys([*told, *CHANNELS])))
-
-
 def _pack(shown: Shown) -> bytes:
-    packer = zlib.compressobj(wbits=_RAW, zdict=_names())
-    return packer.compress(_encode(shown)) + packer.flush()
+    return pack_small(_encode(shown))
 
 
 def _unpack(packed: bytes) -> Shown:
-    return _decoder.decode(zlib.decompressobj(wbits=_RAW, zdict=_names()).decompress(packed))
+    return _decoder.decode(unpack_small(packed))
 
 
 class SyncGaps(Struct):

@@ -1,14 +1,26 @@
-"""Small pieces of a subject's state, kept compressed in memory: rows, single records.
+"""Names known beforehand, and small pieces of state kept compressed with them in memory.
 
-There are hundreds for each person, of a few hundred bytes, and much the same names are in all of
-them. They never leave the process.
+Of rows and single records there are hundreds for each person, of a few hundred bytes each, and much
+the same names are in all of them. What is packed here never leaves the process.
 """
 
+from importlib.resources import files
+
+import msgspec
 import zstandard
 
-from streams.state_log import known_names
-
 _LEVEL = 1
+
+
+def known_names() -> bytes:
+    """Names that compression need not learn anew from every record, encoded as records have them.
+
+    They are part of the form of a version: what was compressed with them is read with no others.
+    Names that came later are only missing among them.
+    """
+    names = files("streams").joinpath("state_names.txt").read_text(encoding="ascii").split()
+    return b"".join(map(msgspec.msgpack.encode, names))
+
 
 _names = zstandard.ZstdCompressionDict(known_names(), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 _names.precompute_compress(level=_LEVEL)

@@ -7,13 +7,12 @@ writes nothing that counts, and takes nobody's key.
 """
 
 from collections.abc import Iterator
-from importlib.resources import files
 
-import msgspec
 import zstandard
 from msgspec import Struct
 
 from streams.errors import StateUnknown
+from streams.packing import known_names
 
 STATE_VERSION = 2
 """Version of the form of all records; the first byte of each."""
@@ -34,16 +33,6 @@ Stamp = tuple[int, int]
 
 _LEVEL = 6
 """Beyond it, compression takes twice the time and saves a hundredth."""
-
-
-def known_names() -> bytes:
-    """Names that compression need not learn anew from every record, encoded as records have them.
-
-    They are part of the form of a version: what was compressed with them is read with no others.
-    Names that came later are only missing among them.
-    """
-    names = files("streams").joinpath("state_names.txt").read_text(encoding="ascii").split()
-    return b"".join(map(msgspec.msgpack.encode, names))
 
 
 _names = zstandard.ZstdCompressionDict(known_names(), dict_type=zstandard.DICT_TYPE_RAWCONTENT)

@@ -6,7 +6,8 @@ import pytest
 import zstandard
 
 from streams.errors import StateUnknown
-from streams.state_log import OLDEST_VERSION, STATE_VERSION, known_names, pack, unpack
+from streams.packing import known_names
+from streams.state_log import OLDEST_VERSION, STATE_VERSION, pack, unpack
 
 NAMES_OF_VERSION = {2: "45da14898d2e6e22c759f20176de491e7f36188eca1aef442f27eb35bb6aa1f1"}
 """SHA-256 of the names with which a version compresses."""

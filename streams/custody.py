@@ -27,7 +27,10 @@ SUBJECTS_AT_ONCE = 8
 """Subjects that are written, or restored, before other tasks run."""
 
 COST_FACTOR = 10.0
-"""The next checkpoint begins no sooner than so many times what writing the last one took."""
+"""The next checkpoint begins no sooner than so many times what writing the last one took.
+
+Of each partition that a process keeps: with four of them, the others' checkpoints come between.
+"""
 
 TELL_EVERY_S = 5.0
 """How often a long restore says how far it is (s)."""
@@ -93,11 +96,13 @@ class Keeping:
         """How old the last sealed checkpoint is (s); counted from the restore before the first."""
         return self._clock() - self._sealed_at
 
-    @property
-    def is_due(self) -> bool:
-        """Whether a checkpoint should begin now, and never so soon that they cost a tenth."""
+    def is_due(self, partitions: int) -> bool:
+        """Whether a checkpoint should begin now, and never so soon that they cost a tenth.
+
+        ``partitions``: how many one process keeps, for their checkpoints share its time.
+        """
         age_s = self._clock() - self._begun
-        if self._is_running or age_s < COST_FACTOR * self._cost_s:
+        if self._is_running or age_s < COST_FACTOR * self._cost_s * partitions:
             return False
         return age_s >= self._policy.interval_s or self._messages >= self._policy.messages
 

@@ -254,7 +254,7 @@ class Processor:
             some = records[start : start + SLICE_MESSAGES]
             await self._send(batch.partition, owned.pipeline.process(batch.topic, some))
             owned.keeping.count(len(some))
-            if owned.keeping.is_due:
+            if owned.keeping.is_due(len(self._partitions)):
                 self._begin_checkpoint(owned)
             await asyncio.sleep(0)
             if self._is_leaving:

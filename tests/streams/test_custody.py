@@ -102,3 +102,36 @@ def test_records_that_arrived_twice_are_not_taken_for_another_owner() -> None:
             await _change_and_checkpoint(pipeline, keeping)
 
     run(main())
+
+
+class _Watch:
+    """A clock that goes on by a step whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now_s = self.step_s = 0.0
+
+    def __call__(self) -> float:
+        self.now_s += self.step_s
+        return self.now_s
+
+
+def test_checkpoints_of_all_partitions_of_a_process_together_cost_a_tenth_at_most() -> None:
+    async def waits_s(partitions: int) -> tuple[float, float]:
+        topic, watch = MemoryTopic(), _Watch()
+        pipeline, _ = await _owned(topic)
+        policy = CheckpointPolicy(interval_s=1.0, messages=10**9)
+        keeping = Keeping(cast(StateTopic, topic), pipeline, policy, watch)
+        pipeline.checkpoints.touch("u1")
+        watch.step_s = 1.0
+        keeping.begin()
+        began_s = watch.now_s
+        await keeping.finish()
+        cost_s, watch.step_s = watch.now_s - began_s, 0.0
+        while not keeping.is_due(partitions):
+            watch.now_s += 1.0
+        return watch.now_s - began_s, cost_s
+
+    for partitions in (1, 4):
+        wait_s, cost_s = run(waits_s(partitions))
+        assert wait_s >= 10.0 * partitions
+        assert wait_s <= 10.0 * partitions * cost_s

@@ -109,10 +109,13 @@ class FakeKeeping:
 
     def __init__(self, app: FakeApp) -> None:
         self._app = app
-        self.is_due = False
+        self.needs_checkpoint = False
         self.has_changed = False
         self.may_seal = asyncio.Event()
         self.may_seal.set()
+
+    def is_due(self, _: int) -> bool:
+        return self.needs_checkpoint
 
     def count(self, _: int) -> None:
         self.has_changed = True
@@ -192,7 +195,7 @@ def test_sources_are_acknowledged_once_a_checkpoint_that_holds_them_is_sealed() 
         await bench.feed(batch_of("sleep", 0, 3, restarted=True), batch_of("sleep", 3, 4_000))
         # A large batch goes in slices, and without a checkpoint nothing is acknowledged.
         assert bench.app.happened == ["sent 1"] * 3
-        bench.keepings[0].is_due = True
+        bench.keepings[0].needs_checkpoint = True
         await bench.feed(batch_of("sleep", 4_003, 2))
         assert bench.app.happened[3:] == [
             "sent 1",
@@ -212,7 +215,7 @@ def test_held_records_keep_their_batch_and_all_behind_it_unacknowledged() -> Non
         await bench.feed(batch_of("sleep", 0, 3, restarted=True))
         bench.pipelines[0].held["sleep"] = 4
         await bench.feed(batch_of("sleep", 3, 3), batch_of("sleep", 6, 3))
-        bench.keepings[0].is_due = True
+        bench.keepings[0].needs_checkpoint = True
         await bench.feed(batch_of("activity", 0, 1, restarted=True))
         assert bench.app.acks == ["ack sleep[0]..3"]
         del bench.pipelines[0].held["sleep"]
@@ -298,7 +301,7 @@ def test_letting_go_waits_for_the_checkpoint_that_is_under_way() -> None:
         await bench.assign(SLEEP)
         keeping = bench.keepings[0]
         keeping.may_seal.clear()
-        keeping.is_due = True
+        keeping.needs_checkpoint = True
         await bench.feed(batch_of("sleep", 0, 3, restarted=True))
         leaving = asyncio.ensure_future(bench.processor.let_go())
         await asyncio.sleep(0)

@@ -5,8 +5,6 @@ then the later in the log, wholly. Without ``recordId``, some types need more th
 told apart. Records are kept encoded, by type, source and date.
 """
 
-import math
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 
@@ -17,7 +15,6 @@ from streams.decoding import record_date, record_time
 from streams.events import (
     RECORD_TYPES,
     SCHEMA_OF_TYPE,
-    Interval,
     MoodCheckIn,
     PhoneAppUsage,
     PhoneCall,
@@ -58,33 +55,18 @@ _day_decoders = {
     )
     for schema, record_type in RECORD_TYPES.items()
 }
-_last_s = struct.Struct("<d")
-"""What a packed day begins with: until when its records reach at most (s UTC)."""
-
 
 REVISION_HORIZON_S = 5 * 86_400
 """A record that began this long (s) before what is late is not revised any more."""
 
 
-def _pack(entries: list[Entry], last_s: float) -> bytes:
+def _pack(entries: list[Entry]) -> bytes:
     """Records of a day repeat their names and much else: compressed they take a quarter."""
-    return _last_s.pack(last_s) + pack_small(_encoder.encode(entries))
+    return pack_small(_encoder.encode(entries))
 
 
 def _unpack(packed: bytes | None) -> list[Entry]:
-    return [] if packed is None else _entries_decoder.decode(_raw(packed))
-
-
-def _raw(packed: bytes) -> bytes:
-    return unpack_small(memoryview(packed)[_last_s.size :])
-
-
-def _reached_s(packed: bytes | None) -> float:
-    """Until when the records of a day reach at most (s UTC)."""
-    if packed is None:
-        return -math.inf
-    reached_s: float = _last_s.unpack_from(packed)[0]
-    return reached_s
+    return [] if packed is None else _entries_decoder.decode(unpack_small(packed))
 
 
 def record_start_s(record: Record) -> float:
@@ -100,11 +82,6 @@ _start_getters: dict[str, Callable[[Record], float]] = {
     schema: attrgetter("time") if issubclass(record_type, Timed) else record_start_s
     for schema, record_type in RECORD_TYPES.items()
 }
-
-
-def _record_end_s(record: Record) -> float:
-    start_s = record_start_s(record)
-    return start_s + record.duration if isinstance(record, Interval) else start_s
 
 
 def _day_of(record: Record) -> int:
@@ -182,40 +159,34 @@ class Listed:
         day = _day_of(record)
         entries = _unpack(days.get(day))
         entries.append(Entry(received, msgspec.Raw(_encoder.encode(record))))
-        days[day] = _pack(entries, max(_reached_s(days.get(day)), _record_end_s(record)))
+        days[day] = _pack(entries)
         return Placed(min(starts))
 
-    def read(
-        self, schema: str, first_day: int, last_day: int, *, reaching_s: float = -math.inf
-    ) -> Iterator[tuple[Source, Record]]:
+    def read(self, schema: str, first_day: int, last_day: int) -> Iterator[tuple[Source, Record]]:
         """Records of a type that begin on the given days (since the epoch, both included).
 
-        Sources come in the order of their priority, records in the order of their beginning. Days
-        of which all records end before ``reaching_s`` (s UTC) are left out.
+        Sources come in the order of their priority, records in the order of their beginning.
         """
         by_source = self._days.get(schema, {})
         for source in sorted(by_source):
             days = by_source[source]
-            for record in _records(schema, days, range(first_day, last_day + 1), reaching_s):
+            for record in _records(schema, days, range(first_day, last_day + 1)):
                 yield source, record
 
-    def of_first(
-        self, schema: str, first_day: int, stop_s: float, *, reaching_s: float
-    ) -> list[Record]:
+    def of_first(self, schema: str, first_day: int, stop_s: float) -> list[Record]:
         """Records of a type that begin before ``stop_s``, of the source that goes first.
 
-        Only sources count that have any such record from ``first_day`` on. Days of which all
-        records end before ``reaching_s`` are left out.
+        Only sources count that have any such record from ``first_day`` on.
         """
         last_day = int(stop_s // 86_400)
         by_source = self._days.get(schema, {})
         for source in sorted(by_source):
             days = by_source[source]
-            read = _records(schema, days, range(first_day, last_day + 1), reaching_s)
+            read = _records(schema, days, range(first_day, last_day + 1))
             start_s = _start_getters[schema]
             is_ahead = bool(read) and start_s(read[-1]) >= stop_s
             begun = [record for record in read if start_s(record) < stop_s] if is_ahead else read
-            if begun or any(first_day <= day < last_day for day in days):
+            if begun:
                 return begun
         return []
 
@@ -251,7 +222,7 @@ class Listed:
         for schema, priority, source_id, kept in state:
             entries = _from_columns(schema, kept) if isinstance(kept, Columns) else kept
             sources = self._days.setdefault(schema, {})
-            sources.setdefault((priority, source_id), {})[day] = _pack_anew(schema, entries)
+            sources.setdefault((priority, source_id), {})[day] = _pack(entries)
 
     def _packed(self, day: int) -> Iterator[tuple[str, Source, bytes]]:
         for schema, sources in sorted(self._days.items()):
@@ -303,24 +274,19 @@ def _find(
 def _remove(days: dict[int, bytes], day: int, entry: Entry) -> None:
     rest = [other for other in _unpack(days.get(day)) if other != entry]
     if rest:
-        days[day] = _pack(rest, _reached_s(days[day]))
+        days[day] = _pack(rest)
     else:
         del days[day]
 
 
-def _pack_anew(schema: str, entries: list[Entry]) -> bytes:
-    decode = _record_decoders[schema].decode
-    return _pack(entries, max(_record_end_s(decode(entry.record)) for entry in entries))
-
-
-def _records(schema: str, days: dict[int, bytes], wanted: range, reaching_s: float) -> list[Record]:
+def _records(schema: str, days: dict[int, bytes], wanted: range) -> list[Record]:
     """Records of one source on the days that are wanted, in the order of their beginning."""
     found: list[Record] = []
     decode = _day_decoders[schema].decode
     for day in wanted:
         packed = days.get(day)
-        if packed is not None and _reached_s(packed) >= reaching_s:
-            found += [record for _, record in decode(_raw(packed))]
+        if packed is not None:
+            found += [record for _, record in decode(unpack_small(packed))]
     start_s = _start_getters[schema]
     if schema in _APART or any(record.record_id is not None for record in found):
         found.sort(key=lambda record: (start_s(record), str(_identity(record))))

@@ -134,7 +134,7 @@ class Window:
         """
         last_day = self.stop // 1_440
         read = self.evidence.listed.read
-        return list(read(schema, self.first_listed_day, last_day, reaching_s=self.start_s))
+        return list(read(schema, self.first_listed_day, last_day))
 
     @property
     def first_listed_day(self) -> int:

@@ -98,9 +98,7 @@ def asleep_minutes(window: Window) -> Bools:
 
 def _of_first(window: Window, schema: str) -> list[Record]:
     """Sleeps of the source that goes first: what ended before the window leaves nothing in it."""
-    return window.evidence.listed.of_first(
-        schema, window.first_listed_day, window.stop_s, reaching_s=window.start_s
-    )
+    return window.evidence.listed.of_first(schema, window.first_listed_day, window.stop_s)
 
 
 def small_hours(window: Window) -> Bools:

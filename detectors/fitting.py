@@ -172,8 +172,9 @@ def _scored(rows: Sequence[FeatureRow], cohort: Cohort, config: DetectionConfig)
     models = SubjectModels(config, cohort)
     scored = []
     for row in rows:
-        scored.append((row, models.score(row)))
-        models.learn(row)
+        scores = models.score(row)
+        scored.append((row, scores))
+        models.learn(row, scores)
     return scored
 
 

@@ -66,4 +66,4 @@ class System:
         for alert in self._policy.step(self._state, row, scores, context):
             if alert.kind is AlertKind.CLINICAL and alert.alert_id not in known:
                 course.opened.append(row.local_date)
-        self._models.learn(row)
+        self._models.learn(row, scores)

@@ -127,11 +127,7 @@ class Window:
         return bit_array(still, self.length)
 
     def records(self, schema: str) -> list[tuple[tuple[int, str], Record]]:
-        """Single records of a type that may reach into the window.
-
-        They begin at most ``LOOKBACK_DAYS`` before it, and end on a day on which one reaches into
-        it.
-        """
+        """Single records of a type that begin at most ``LOOKBACK_DAYS`` before the window."""
         last_day = self.stop // 1_440
         read = self.evidence.listed.read
         return list(read(schema, self.first_listed_day, last_day))

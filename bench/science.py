@@ -25,10 +25,11 @@ from detectors.cohort import load_cohort
 from detectors.config import DetectionConfig
 from detectors.policy import Policy, PolicyState, RowContext
 from streams.config import PipelineConfig
-from streams.detection import Detection, DetectionState, UnsettledRow
+from streams.detection import Detection, DetectionState
 from streams.events import TICK_KEY, FeatureRow
 from streams.history import History, HistoryState
 from streams.pipeline import PartitionPipeline
+from streams.unsettled import UnsettledRow
 
 SUBJECTS = 16
 DAY_H = 24

@@ -6,7 +6,7 @@ An episode begins with a row that rings and goes on while rows support it; it ke
 import copy
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -98,6 +98,18 @@ class PolicyState(Struct, kw_only=True):
         twin.recent = {key: list(judged) for key, judged in self.recent.items()}
         twin.episodes = {key: copy.copy(episode) for key, episode in self.episodes.items()}
         return twin
+
+    def take_back_dates(self, settled: "PolicyState", keys: Container[str]) -> None:
+        """Know of nights and days what ``settled`` knows, so that they can be taken once more.
+
+        ``keys``: of the episodes that only they change.
+        """
+        kept = {key: one for key, one in self.episodes.items() if key not in keys}
+        before = {key: copy.copy(one) for key, one in settled.episodes.items() if key in keys}
+        self.episodes = kept | before
+        self.offset = settled.offset
+        self.sync_gap_usual_h = settled.sync_gap_usual_h
+        self.worn_days, self.unworn_h = settled.worn_days, settled.unworn_h
 
     def to_state(self) -> State:
         """Explicit numbers and texts, fit for JSON and msgpack."""

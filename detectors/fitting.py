@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from detectors.cohort import Cohort, Prior
 from detectors.config import DetectionConfig
 from detectors.features import spec_of, to_shape
-from detectors.models import DATED_WINDOWS, SubjectModels, threshold_of
+from detectors.models import SubjectModels, threshold_of
 from detectors.policy import DAYS_A_MONTH, Policy, PolicyState, RowContext
 from detectors.scores import Scores
-from detectors.terms import LEVEL_SHIFT_RULE
+from detectors.terms import DATED_WINDOWS, LEVEL_SHIFT_RULE
 from streams.events import AlertKind, AnomalyState, FeatureRow, WindowKind
 
 DAYS_MIN = 14

@@ -41,6 +41,11 @@ NOT_WATCHED = "not_watched"
 """Rule of the OPERATIONAL alert on a subject whom the software failed on."""
 
 
+def limit_key(rule: LimitRule) -> str:
+    """Key of the episode of a limit, which rows of its kind of window alone change."""
+    return f"limit|{rule.name}"
+
+
 def judge_limits(
     config: DetectionConfig, state: PolicyState, row: FeatureRow, context: RowContext
 ) -> list[Alert]:
@@ -50,7 +55,7 @@ def judge_limits(
         value = row.values.get(rule.feature) if rule.window is row.window else None
         if value is None or not _passes(rule, value):
             continue
-        key = f"limit|{rule.name}"
+        key = limit_key(rule)
         episode = state.episodes.get(key)
         if episode is not None and row.start - episode.last_end <= SAME_EPISODE_S:
             episode.last_end = max(episode.last_end, row.end)

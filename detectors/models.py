@@ -23,7 +23,14 @@ from detectors.opinions import Opinions, Told
 from detectors.patterns import Domain
 from detectors.scores import Scores
 from detectors.shifts import Part, Role
-from detectors.terms import SCORED_WINDOWS, key_of, of_channels, spec_of_key, terms_of
+from detectors.terms import (
+    DATED_WINDOWS,
+    SCORED_WINDOWS,
+    key_of,
+    of_channels,
+    spec_of_key,
+    terms_of,
+)
 from streams.events import (
     Anomaly,
     AnomalyState,
@@ -36,8 +43,6 @@ from streams.events import (
 
 STATE_VERSION = 2
 """Version of the form of ``SubjectModels.to_state``; version 1 had baselines only."""
-
-DATED_WINDOWS = frozenset({WindowKind.NIGHT, WindowKind.DAY})
 
 FLOOR_Z = 1.0
 """Lowest threshold of a shift (standard deviations), however large the budget."""

@@ -26,9 +26,10 @@ from detectors.episodes import (
 from detectors.features import Display, spec_of
 from detectors.hours import sightings
 from detectors.level_shift import LevelShift
-from detectors.limits import judge_check_in, judge_limits
+from detectors.limits import judge_check_in, judge_limits, limit_key
 from detectors.scores import Scores
-from detectors.silence import judge_silence
+from detectors.silence import NOT_WORN_KEY, judge_silence
+from detectors.terms import DATED_WINDOWS
 from streams.events import (
     Alert,
     AlertKind,
@@ -49,6 +50,9 @@ CHANGE_FROM_USUAL = "change_from_usual"
 
 SLOW_CHANGE = "slow_change"
 """Rule of the CLINICAL alerts on what has been moving away for weeks."""
+
+_DAY_KEY, _SLOW_KEY = "change|day", "slow|day"
+"""Keys of the episodes of nights and days."""
 
 SLOW_REFRACTORY_DAYS = 28
 """Days within which a slow change is told once."""
@@ -101,11 +105,14 @@ class _Said(Struct, frozen=True):
 class Policy:
     """Turns scored rows of any subject into alerts; all memory is in the state it is given."""
 
-    __slots__ = ("_config", "_version")
+    __slots__ = ("_config", "_version", "dated_keys")
 
     def __init__(self, config: DetectionConfig, cohort: Cohort) -> None:
         self._config = config
         self._version = cohort.version
+        dated = (limit_key(rule) for rule in config.limits if rule.window in DATED_WINDOWS)
+        # Of the episodes that nothing but nights and days change.
+        self.dated_keys = frozenset({_DAY_KEY, _SLOW_KEY, NOT_WORN_KEY, *dated})
 
     def step(
         self, state: PolicyState, row: FeatureRow, anomalies: Scores, context: RowContext
@@ -141,6 +148,13 @@ class Policy:
         """Judge a self-report by the site's limits at once (clock: in-band, s UTC)."""
         return judge_check_in(self._config.check_in_limits, record, subject, clock)
 
+    def may_ring(self, state: PolicyState, row: FeatureRow, scores: Scores) -> bool:
+        """Whether a WATCH may begin with a night or day, if ``muted`` does not hold it back."""
+        if self._is_recent(state.episodes.get(_DAY_KEY), row):
+            return False
+        is_new = not _is_told(state.episodes.get(_SLOW_KEY), row)
+        return scores.is_shifted or (bool(scores.drifted) and is_new)
+
     def _judge_hour(
         self, state: PolicyState, row: FeatureRow, scores: Scores, context: RowContext
     ) -> list[Alert]:
@@ -168,8 +182,7 @@ class Policy:
         self, state: PolicyState, row: FeatureRow, scores: Scores, context: RowContext
     ) -> list[Alert]:
         """Nights and days: a shift of the last days, or much at once."""
-        key = "change|day"
-        episode = _current(state, key, row, self._config)
+        episode = _current(state, _DAY_KEY, row, self._config)
         is_far = _are_far(scores)
         if not (scores.is_shifted or is_far):
             if scores.shift is not None:
@@ -193,7 +206,7 @@ class Policy:
         severity = Severity.URGENT if is_far or is_grave else Severity.WATCH
         said = _Said(reasons, severity, wording.shift(reasons, since))
         finding = self._finding(row, scores, context, said)
-        return self._tell(state, key, row, finding=finding, context=context)
+        return self._tell(state, _DAY_KEY, row, finding=finding, context=context)
 
     def _judge_slow(
         self, state: PolicyState, row: FeatureRow, scores: Scores, context: RowContext
@@ -202,19 +215,18 @@ class Policy:
 
         A shift that was just told moves the same figures, and is not told a second time.
         """
-        if not scores.drifted or self._is_recent(state.episodes.get("change|day"), row):
+        if not scores.drifted or self._is_recent(state.episodes.get(_DAY_KEY), row):
             return []
-        key = "slow|day"
-        episode = state.episodes.get(key)
+        episode = state.episodes.get(_SLOW_KEY)
+        if _is_told(episode, row):
+            return []
         if episode is not None:
-            if (row.local_date - episode.local_date).days < SLOW_REFRACTORY_DAYS:
-                return []
             episode.is_open = False
         reasons = [scores.reason(feature) for feature in sorted(scores.drifted)]
         since = dt.date.fromordinal(min(scores.drifted.values()))
         said = _Said(reasons, Severity.WATCH, wording.slow(reasons, since))
         finding = self._finding(row, scores, context, said, rule=SLOW_CHANGE)
-        return self._tell(state, key, row, finding=finding, context=context)
+        return self._tell(state, _SLOW_KEY, row, finding=finding, context=context)
 
     def _settle_down(self, state: PolicyState, episode: Episode | None, row: FeatureRow) -> None:
         """End an episode, or let the person's threshold sink a little on a day without one.
@@ -345,6 +357,11 @@ def _furthest(scores: Scores) -> list[Reason]:
     """Reasons for the unusual features of a row, the furthest first."""
     unusual = map(scores.reason, _unusual(scores))
     return sorted(unusual, key=lambda reason: (-abs(reason.z or 0.0), reason.feature))
+
+
+def _is_told(slow: Episode | None, row: FeatureRow) -> bool:
+    """Whether a slow change was told so lately that another is not."""
+    return slow is not None and (row.local_date - slow.local_date).days < SLOW_REFRACTORY_DAYS
 
 
 def _current(

@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from detectors.policy import Because, withdrawn
-from streams.events import Alert, FeatureRow, Output
+from streams.events import Alert, FeatureRow, Output, WindowKind
 from streams.staff import Staff
 
 SETTLED_KEPT = 20
@@ -46,6 +46,10 @@ class Alerts:
     def have_begun_with(self, row: FeatureRow) -> bool:
         """Whether an alert is shown that began with this row."""
         return any((a.window, a.start) == (row.window, row.start) for a in self.shown.values())
+
+    def shown_of_hours(self) -> dict[str, Alert]:
+        """Alerts that hours show, by id."""
+        return {k: alert for k, alert in self.shown.items() if alert.window is WindowKind.HOUR}
 
     def settle(self, found: Alert) -> Alert:
         """Take in an alert of a settled row; give what is to be said."""

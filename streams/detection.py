@@ -16,10 +16,10 @@ from msgspec import Struct
 from detectors.base import State
 from detectors.cohort import Cohort
 from detectors.config import DetectionConfig
-from detectors.models import DATED_WINDOWS, SubjectModels
+from detectors.models import SubjectModels
 from detectors.policy import Because, Policy, PolicyState, RowContext
 from detectors.scores import Scores
-from detectors.terms import SCORED_WINDOWS
+from detectors.terms import DATED_WINDOWS, SCORED_WINDOWS
 from streams.alerts import Alerts
 from streams.events import (
     Alert,
@@ -35,6 +35,7 @@ from streams.events import (
     WindowKind,
 )
 from streams.staff import Staff
+from streams.unsettled import Reach, Said, UnsettledOf, UnsettledRow
 
 WEARABLE_CHANNELS = frozenset({"heart_rate", "inter_beat_interval", "sleep", "steps"})
 """What a wearable measures, and another model of it measures otherwise."""
@@ -45,24 +46,14 @@ _DEVICE = "device"
 AnomalyKey = tuple[str, str | None, float, WindowKind]
 
 
-class UnsettledRow(Struct, frozen=True):
-    """A row that may still change, and the clock (s UTC) when it was last said.
-
-    ``is_news``: that was just now.
-    """
-
-    row: FeatureRow
-    said_s: float
-    is_news: bool = True
-
-
 class DetectionState(Struct, array_like=True):
     """Everything that later results of a `Detection` depend on.
 
     ``states``: what was last said of unsettled anomalies that are unusual. ``devices``: by window
     kind the last known model of the device of a settled row. ``ahead``: the policy after all that
     is unsettled, None before any was looked at. ``is_stale``: what was said of unsettled rows has
-    to be looked at anew. States of before these were kept have none.
+    to be looked at anew; ``are_dates_stale``: that of nights and days. States of before these were
+    kept have none.
     """
 
     models: State
@@ -79,6 +70,7 @@ class DetectionState(Struct, array_like=True):
     ahead: State | None = None
     is_stale: bool = True
     ripe_s: float | None = None
+    are_dates_stale: bool = False
 
 
 class Detection:
@@ -87,6 +79,7 @@ class Detection:
     __slots__ = (
         "_ahead",
         "_alerts",
+        "_are_dates_stale",
         "_cohort",
         "_config",
         "_devices",
@@ -114,7 +107,7 @@ class Detection:
         self._devices: dict[WindowKind, str] = {}
         self._unusual: set[AnomalyKey] = set()
         self._ahead = PolicyState()
-        self._is_stale = False
+        self._is_stale = self._are_dates_stale = False
         self._ripe_s = math.inf
         self.changes = 0
 
@@ -136,6 +129,7 @@ class Detection:
             self._ahead.to_state(),
             self._is_stale,
             self._ripe_s if self._ripe_s < math.inf else None,
+            self._are_dates_stale,
         )
 
     @classmethod
@@ -158,7 +152,7 @@ class Detection:
         detection.has_news = state.has_news
         if state.ahead is not None:
             detection._ahead = PolicyState.from_state(state.ahead)
-        detection._is_stale = state.is_stale
+        detection._is_stale, detection._are_dates_stale = state.is_stale, state.are_dates_stale
         detection._ripe_s = math.inf if state.ripe_s is None else state.ripe_s
         return detection
 
@@ -202,22 +196,38 @@ class Detection:
             self._unusual.difference_update(map(_anomaly_key, anomalies))
         outputs += map(self._alerts.settle, alerts)
         # Where a settled row tells otherwise than it did before, what follows it may do so too.
-        is_told_anew = bool(alerts) or self._alerts.have_begun_with(row)
-        self._is_stale = self._is_stale or is_told_anew or not was_said
+        if alerts or self._alerts.have_begun_with(row) or not was_said:
+            if row.window in DATED_WINDOWS:
+                self._are_dates_stale = True
+            else:
+                self._is_stale = True
         return outputs
 
-    def has_to_view(self, rows: Iterable[UnsettledRow], clock: float) -> bool:
-        """Whether all that is unsettled has to be looked at, for ``rows`` do not just follow it.
+    def look(self, said: Said, clock: float, unsettled: UnsettledOf) -> list[Output]:
+        """Look at rows just said, and at as much beside them as may read otherwise now."""
+        reach = max(said.reach, self.reach(said.rows, clock))
+        if reach is Reach.ALL:
+            return self.view(unsettled(SCORED_WINDOWS), clock, is_revised=said.is_revised)
+        hours = [one for one in said.rows if not one.is_dated]
+        dates: Iterable[UnsettledRow] = ()
+        if reach is Reach.DATES or len(hours) < len(said.rows):
+            dates = list(unsettled(DATED_WINDOWS))
+        if reach is Reach.NEWS:
+            return self.follow(said.rows, clock, dates) if said.rows else []
+        outputs = self.follow(hours, clock, ()) if hours else []
+        return outputs + self.view_dates(dates, clock, is_revised=said.is_revised)
 
-        Staff spoke; what settled was said otherwise before; a WATCH that was held back is ripe; or
-        a row is of another device.
+    def reach(self, rows: Iterable[UnsettledRow], clock: float) -> Reach:
+        """How much has to be looked at beside ``rows`` that follow all others of their kind.
+
+        All of it when staff spoke, what settled was said otherwise before, or a row is of another
+        device; nights and days when one of them settled so, or a WATCH that was held back is ripe.
         """
-        return (
-            self.has_news
-            or self._is_stale
-            or clock >= self._ripe_s
-            or any(_is_other(self._devices, one.row) for one in rows)
-        )
+        is_stale = self.has_news or self._is_stale
+        if is_stale or any(_is_other(self._devices, one.row) for one in rows):
+            return Reach.ALL
+        are_dates_stale = self._are_dates_stale or clock >= self._ripe_s
+        return Reach.DATES if are_dates_stale else Reach.NEWS
 
     def follow(
         self,
@@ -227,16 +237,16 @@ class Detection:
     ) -> list[Output]:
         """Look at rows that follow all others of their kind, which stand as they were said.
 
-        ``dates``: all unsettled nights and days in their order.
+        ``dates``: all unsettled nights and days in their order, where ``rows`` has any of them.
         """
         outputs: list[Output] = []
         self.changes += 1
         models = self._models
-        if any(one.row.window in DATED_WINDOWS for one in rows):
+        if any(one.is_dated for one in rows):
             models = models.ahead()
-            for before in dates:
-                if not before.is_news:
-                    models.observe(before.row)
+        for before in dates:
+            if not before.is_news:
+                models.observe(before.row)
         for unsettled in rows:
             relearned = bool(self._relearned)
             anomalies, alerts = self._look(unsettled, models, clock, is_relearned=relearned)
@@ -248,15 +258,45 @@ class Detection:
 
     def view(self, rows: Iterable[UnsettledRow], clock: float, *, is_revised: bool) -> list[Output]:
         """Look at all unsettled rows in their order; say what is new, changed or withdrawn."""
+        self._ahead = self._state.copy()
+        outputs, seen = self._view(rows, clock)
+        because: Because = "data" if is_revised else "learned"
+        outputs += self._alerts.show_only(seen, clock, because, has_news=self.has_news)
+        self.has_news = False
+        return outputs
+
+    def view_dates(
+        self, rows: Iterable[UnsettledRow], clock: float, *, is_revised: bool
+    ) -> list[Output]:
+        """Look at all unsettled nights and days in their order, beside hours that stand.
+
+        Days and hours both judge silence: where a day had the last word on it, or has hours judge
+        otherwise from now on, the next look is at all.
+        """
+        rows, ahead = list(rows), self._ahead
+        usual_h, silence_until = ahead.sync_gap_usual_h, ahead.silence_until
+        ahead.take_back_dates(self._state, self._policy.dated_keys)
+        outputs, seen = self._view(rows, clock)
+        because: Because = "data" if is_revised else "learned"
+        seen = self._alerts.shown_of_hours() | seen
+        outputs += self._alerts.show_only(seen, clock, because, has_news=False)
+        days = (one.row.end for one in rows if one.row.window is WindowKind.DAY)
+        self._is_stale |= ahead.sync_gap_usual_h != usual_h or silence_until in days
+        return outputs
+
+    def _view(
+        self, rows: Iterable[UnsettledRow], clock: float
+    ) -> tuple[list[Output], dict[str, Alert]]:
+        """Score rows in their order and let the policy ahead take them; what it tells, by id."""
         outputs: list[Output] = []
         self.changes += 1
-        self._ahead, self._ripe_s = self._state.copy(), math.inf
+        self._ripe_s, self._are_dates_stale = math.inf, False
         models, devices = self._models.ahead(), dict(self._devices)
-        is_relearned, is_other = bool(self._relearned), False
+        is_relearned, self._is_stale = bool(self._relearned), False
         seen: dict[str, Alert] = {}
         for unsettled in rows:
             if _is_of_new_device(devices, unsettled.row):
-                is_relearned = is_other = True
+                is_relearned = self._is_stale = True
                 # What is usual is shared with the settled models: these need their own.
                 models = SubjectModels.from_state(models.to_state(), self._config, self._cohort)
                 models.relearn(WEARABLE_CHANNELS, [unsettled.row.window])
@@ -264,11 +304,7 @@ class Detection:
             models.observe(unsettled.row, anomalies)
             outputs += self._scored(anomalies, is_news=unsettled.is_news)
             seen.update((alert.alert_id, alert) for alert in alerts)
-        because: Because = "data" if is_revised else "learned"
-        outputs += self._alerts.show_only(seen, clock, because, has_news=self.has_news)
-        self.has_news = False
-        self._is_stale = is_other
-        return outputs
+        return outputs, seen
 
     def _look(
         self, unsettled: UnsettledRow, models: SubjectModels, clock: float, *, is_relearned: bool
@@ -278,8 +314,8 @@ class Detection:
         anomalies = models.score(row, self._ahead.offset)
         context = self._context(row, clock, clock)
         ripe_s = unsettled.said_s + self._config.watch_delay_h * 3_600.0
-        is_young = row.window in DATED_WINDOWS and clock < ripe_s
-        if is_young and (anomalies.is_shifted or anomalies.drifted):
+        is_young = unsettled.is_dated and clock < ripe_s
+        if is_young and self._policy.may_ring(self._ahead, row, anomalies):
             # A night or day may still come whole: half of a night would ring in vain.
             self._ripe_s = min(self._ripe_s, ripe_s)
         context = msgspec.structs.replace(

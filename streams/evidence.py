@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Self, cast
 
+import msgspec
 from msgspec import Struct
 
 from streams.decoding import record_date, record_time
@@ -180,9 +181,13 @@ class Evidence:
             added = Added(changed_from_s=self._add_cells(schema, records, source))
         else:
             added = self._add_listed(schema, envelope, source, cutoff_s)
+        changed_s = added.changed_from_s
         if envelope.utc_offset is not None:
             minutes = sorted({int(t // 60) for r in records if (t := record_time(r)) is not None})
-            self.offsets.add(source, envelope.utc_offset // 60, minutes)
+            new = self.offsets.add(source, envelope.utc_offset // 60, minutes)
+            if new is not None and (changed_s is None or new * 60.0 < changed_s):
+                # A record that was known may come again with another offset.
+                added = msgspec.structs.replace(added, changed_from_s=new * 60.0)
         return added
 
     def add_received(self, time_received: float, cutoff_s: float) -> None:
@@ -298,8 +303,10 @@ class Evidence:
         dates: list[int] = []
         if schema in _COUNTED_SCHEMAS:
             first_s = min(map(record_start_s, envelope.records))
-            known_s = self.first_sent.get((schema, source), math.inf)
-            self.first_sent[schema, source] = min(first_s, known_s)
+            if first_s < self.first_sent.get((schema, source), math.inf):
+                # A record that takes no place may yet tell since when there is a source of them.
+                self.first_sent[schema, source] = first_s
+                starts.append(first_s)
         for record in envelope.records:
             placed: Placed = self.listed.add(
                 schema, source, record, received=envelope.time_received, cutoff_s=cutoff_s

@@ -75,11 +75,14 @@ class OffsetLog:
     def __init__(self) -> None:
         self._said: dict[tuple[int, str], dict[int, Timeline]] = {}
 
-    def add(self, source: tuple[int, str], offset_min: int, minutes: list[int]) -> None:
-        """Record that a source (priority, id) said ``offset_min`` in these minutes."""
+    def add(self, source: tuple[int, str], offset_min: int, minutes: list[int]) -> int | None:
+        """Record that a source (priority, id) said ``offset_min`` in these minutes, in their order.
+
+        Returns the first of them in which it had not been said before, None if there is none.
+        """
         timeline = self._said.setdefault(source, {}).setdefault(offset_min, Timeline())
-        for minute in minutes:
-            timeline.add(minute, minute + 1)
+        new = [minute for minute in minutes if timeline.add(minute, minute + 1)]
+        return new[0] if new else None
 
     def at(self, minute: int, zone: str) -> int:
         """Offset (min) in force at a minute: the newest of the last 24 h, else the zone's.

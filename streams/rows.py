@@ -23,6 +23,9 @@ SYNC_GAPS_MAX = 28
 SYNC_GAPS_MIN = 7
 """Fewest such days before there is a usual time."""
 
+TOLD_BY_SUBJECT = frozenset({"silence_h", "sync_gap_usual_h"})
+"""Values that no window shows by itself."""
+
 SYNC_QUANTILE = 0.9
 """Share of days on which the longest time between uploads was no longer than usual."""
 
@@ -40,6 +43,22 @@ class Shown(Struct, frozen=True, array_like=True):
     revision: int
     digest: Digest | None = None
     said_minute: int = 0
+
+    def is_same(self, other: "Shown") -> bool:
+        """Whether the rows differ in their revision alone."""
+        return (
+            self.bounds == other.bounds
+            and self.utc_offset == other.utc_offset
+            and self.values == other.values
+            and self.coverage == other.coverage
+        )
+
+    def repeated(self, extra: Values) -> "Shown":
+        """The same with the next revision, and with what the subject tells of the window now."""
+        told = {name: value for name, value in self.values.items() if name not in TOLD_BY_SUBJECT}
+        return msgspec.structs.replace(
+            self, values={**told, **extra}, revision=self.revision + 1, said_minute=0
+        )
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -5,12 +5,13 @@ subjects can be processed in any order and on any number of workers.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
+from functools import partial
 from typing import Self
 
 import msgspec
 
-from streams.detection import Detection, UnsettledRow
+from streams.detection import Detection
 from streams.events import Envelope, FeatureRow, Operation, Output, Subject, WindowKind
 from streams.evidence import Added, Evidence
 from streams.features.base import Bounds, Values, Window
@@ -27,8 +28,9 @@ from streams.rows import (
     minute_rows,
     rows_of_minutes,
 )
-from streams.subject_parts import Said, SubjectDay, SubjectHead, Terms
+from streams.subject_parts import SubjectDay, SubjectHead, Terms
 from streams.timeline import places_of
+from streams.unsettled import Said, UnsettledRow
 from streams.windows import Windows, due_s, settling_order
 
 _DATE_KINDS = (WindowKind.NIGHT, WindowKind.DAY)
@@ -49,6 +51,7 @@ class SubjectState:
         "_has_new_sleep",
         "_partition",
         "_registered",
+        "_restored_until_s",
         "_shown",
         "_shown_until_s",
         "_windows",
@@ -83,6 +86,8 @@ class SubjectState:
         self._shown = ShownRows()
         self._early: set[int] = set()
         self._shown_until_s = -math.inf
+        # Rows up to here may have been said by another release, which computes otherwise.
+        self._restored_until_s = -math.inf
         self._dirty_from_s = math.inf
         self._dirty_date = _NEVER
         self._has_new_sleep = False
@@ -132,7 +137,7 @@ class SubjectState:
         state._gaps = SyncGaps(head.sync_gaps_h)
         state.late_count = head.late_count
         state._early = set(head.early)
-        state._shown_until_s = head.shown_until_s
+        state._shown_until_s = state._restored_until_s = head.shown_until_s
         state._dirty_from_s, state._dirty_date, state._has_new_sleep = head.dirty
         for day, kept in days.items():
             if kept.cells is not None:
@@ -174,34 +179,14 @@ class SubjectState:
         has_settled = bool(outputs)
         said = self._show(clock)
         outputs += said.outputs
-        if not said.follows or self.detection.has_to_view(said.rows, clock):
-            unsettled = self._unsettled(said)
-            outputs += self.detection.view(unsettled, clock, is_revised=said.is_revised)
-        elif said.rows:
-            dates = self._unsettled(said, is_dated=True)
-            outputs += self.detection.follow(said.rows, clock, dates)
+        outputs += self.detection.look(said, clock, partial(self._unsettled, said))
         if has_settled:
             self._forget(clock)
         return outputs
 
     def next_wake(self, clock: float) -> float:
         """The next instant (s UTC) at which a window ends or settles."""
-        grace = self._config.grace_s
-        instants: list[float] = []
-        ending = self._windows.next_hour(int((clock - grace) // 3_600), self.current)
-        if ending is not None:
-            instants.append(ending.stop * 60.0 + grace)
-        hour = self._windows.next_hour(self._windows.frontier.hour, self.current)
-        if hour is not None:
-            instants.append(due_s(hour, self._config.lateness_s))
-        for kind in _DATE_KINDS:
-            date = self._windows.first_date(kind)
-            instants.append(due_s(Bounds(kind, 0, 0, date, ""), self._config.lateness_s))
-            for bounds in self._windows.dates(kind, self.current):
-                if bounds.stop * 60.0 + grace > clock:
-                    instants.append(bounds.stop * 60.0 + grace)
-                    break
-        return min(instant for instant in instants if instant > clock)
+        return self._windows.next_instant(clock, self._config, self.current)
 
     def settle(self, clock: float) -> list[Output]:
         """Settle every window that is due by ``clock``, in their order."""
@@ -211,14 +196,13 @@ class SubjectState:
             self._windows.settle(bounds)
             said = self._shown.pop(bounds)
             if bounds.kind is WindowKind.HOUR or self._windows.has_row(bounds):
-                revision = said.revision + 1 if said is not None else 0
-                shown = self._computed(bounds, revision, self.history.past(bounds.kind))
+                shown = self._final(bounds, said)
                 if shown.digest is not None:
                     self.history.add(bounds.date, shown.digest)
                 row = feature_row(shown, self.user_id, subject, settled=True, epoch=self._epoch)
                 outputs += self._settle_minutes(row, bounds, due_instant)
                 outputs.append(row)
-                was_said = said is not None and _is_same(said, shown)
+                was_said = said is not None and said.is_same(shown)
                 outputs += self.detection.settle(row, due_instant, clock, was_said=was_said)
             if bounds.kind is WindowKind.HOUR:
                 self.evidence.grid.finish(bounds.start // 60)
@@ -226,6 +210,23 @@ class SubjectState:
                 self._gaps.settle_day(bounds, self.evidence.received_hours)
                 outputs += self._data_quality(due_instant)
         return outputs
+
+    def _final(self, bounds: Bounds, said: Shown | None) -> Shown:
+        """The last word on a window: what was said of it, where nothing has changed since."""
+        if said is not None and self._stands(said, bounds):
+            return said.repeated(self._extra(bounds))
+        revision = said.revision + 1 if said is not None else 0
+        shown = self._computed(bounds, revision, self.history.past(bounds.kind))
+        if said is not None and said.digest != shown.digest:
+            # Rows of later dates were said with what this one kept before.
+            self._dirty_date = min(self._dirty_date, bounds.date + 1)
+        return shown
+
+    def _stands(self, said: Shown, bounds: Bounds) -> bool:
+        """Whether computing a window anew must give what this process said of it."""
+        is_early = bounds.kind is WindowKind.NIGHT and bounds.date in self._early
+        is_own = bounds.stop * 60.0 > self._restored_until_s
+        return is_own and said.bounds == bounds and not is_early and not self._is_touched(bounds)
 
     def _settle_minutes(self, row: FeatureRow, bounds: Bounds, due_instant: float) -> list[Output]:
         if bounds.kind is not WindowKind.HOUR:
@@ -318,7 +319,7 @@ class SubjectState:
                 said.outputs += self._show_minutes(row, bounds, is_new=old is None)
             else:
                 new = msgspec.structs.replace(new, said_minute=int(clock // 60))
-            if old is not None and _is_same(old, new):
+            if old is not None and old.is_same(new):
                 if old.digest != new.digest:
                     self._shown.put(msgspec.structs.replace(old, digest=new.digest))
                 continue
@@ -372,10 +373,9 @@ class SubjectState:
             return False
         return any(sleep.end_s <= clock for sleep in sleeps(Window(bounds, self.evidence)))
 
-    def _unsettled(self, said: Said, *, is_dated: bool = False) -> Iterator[UnsettledRow]:
-        """Unsettled rows in their order, those just said among them; or only nights and days."""
+    def _unsettled(self, said: Said, kinds: Container[WindowKind]) -> Iterator[UnsettledRow]:
+        """Unsettled rows of some kinds in their order, those just said among them."""
         news = {(one.row.window, one.row.start): one for one in said.rows}
-        kinds = _DATE_KINDS if is_dated else tuple(WindowKind)
         for shown in self._shown.in_order(self._config.lateness_s, kinds):
             place = shown.bounds.kind, shown.bounds.start * 60.0
             if place in news:
@@ -389,7 +389,3 @@ class SubjectState:
         if oldest is not None:
             # Hours may lie behind dates only by the lateness of a date's end.
             self.evidence.forget_before(min(oldest, int((clock - self._config.lateness_s) // 60)))
-
-
-def _is_same(old: Shown, new: Shown) -> bool:
-    return (old.bounds, old.values, old.coverage) == (new.bounds, new.values, new.coverage)

@@ -6,8 +6,7 @@ from msgspec import Struct
 
 from streams.cells import DayState
 from streams.config import PipelineConfig
-from streams.detection import UnsettledRow
-from streams.events import Output, Subject
+from streams.events import Subject
 from streams.evidence import EvidenceState
 from streams.listed import DayRecords
 from streams.registry import Enrolment
@@ -50,22 +49,3 @@ class SubjectDay(Struct, array_like=True):
     cells: DayState | None
     records: DayRecords
     rows: list[Shown]
-
-
-class Said(Struct):
-    """What was just said of unsettled windows: all of it, and its rows.
-
-    ``follows``: each row is of a window after all that were said before. ``is_revised``: a row was
-    said before with other values.
-    """
-
-    outputs: list[Output] = []
-    rows: list[UnsettledRow] = []
-    follows: bool = True
-    is_revised: bool = False
-
-    def add(self, unsettled: UnsettledRow, *, follows: bool) -> None:
-        """Say a row."""
-        self.outputs.append(unsettled.row)
-        self.rows.append(unsettled)
-        self.follows = self.follows and follows

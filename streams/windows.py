@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from streams.config import PipelineConfig
 from streams.events import Subject, WindowKind, local_time_minutes
 from streams.evidence import Evidence
 from streams.features.base import Bounds
@@ -126,6 +127,25 @@ class Windows:
         while True:
             yield bounds
             bounds = self.of_date(kind, bounds.date + 1, bounds.stop, subject)
+
+    def next_instant(self, clock: float, config: PipelineConfig, subject: Subject) -> float:
+        """The next instant after ``clock`` (s UTC) at which a window may be said or settles."""
+        grace = config.grace_s
+        instants: list[float] = []
+        ending = self.next_hour(int((clock - grace) // 3_600), subject)
+        if ending is not None:
+            instants.append(ending.stop * 60.0 + grace)
+        hour = self.next_hour(self.frontier.hour, subject)
+        if hour is not None:
+            instants.append(due_s(hour, config.lateness_s))
+        for kind in (WindowKind.NIGHT, WindowKind.DAY):
+            date = self.first_date(kind)
+            instants.append(due_s(Bounds(kind, 0, 0, date, ""), config.lateness_s))
+            for bounds in self.dates(kind, subject):
+                if bounds.stop * 60.0 + grace > clock:
+                    instants.append(bounds.stop * 60.0 + grace)
+                    break
+        return min(instant for instant in instants if instant > clock)
 
     def settle(self, bounds: Bounds) -> None:
         """Move the frontier past a window that has settled."""

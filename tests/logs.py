@@ -51,6 +51,8 @@ class LogWriter:
 
     def __init__(self) -> None:
         self.logs: Logs = {topic: [] for topic in INGEST_TOPICS}
+        # By topic, records and their source, for those who send some of them again.
+        self.sent: dict[str, list[tuple[list[Record], str]]] = {t: [] for t in INGEST_TOPICS}
 
     def put(self, topic: str, key: bytes, value: bytes) -> None:
         """Append bytes as they are."""

@@ -13,6 +13,7 @@ from streams.config import PipelineConfig
 from streams.events import (
     INGEST_TOPICS,
     ActivitySummary,
+    CallType,
     CareContext,
     CareContextEffect,
     CareContextKind,
@@ -21,8 +22,12 @@ from streams.events import (
     HeartRateVariability,
     InteractionState,
     InterBeatInterval,
+    MessageType,
     MoodCheckIn,
+    PhoneAppUsage,
+    PhoneCall,
     PhoneInteraction,
+    PhoneMessage,
     PhoneUsageSummary,
     Record,
     RestingHeartRate,
@@ -77,11 +82,26 @@ def _sleep(chance: random.Random, time: float) -> list[Record]:
 def _phone(chance: random.Random, time: float) -> list[Record]:
     if chance.random() < 0.2:
         return [PhoneUsageSummary(time=time, duration=1_800, unlocks=chance.randint(0, 9))]
+    if chance.random() < 0.3:
+        return [_counted(chance, time)]
     states = list(InteractionState)
     return [
         PhoneInteraction(time=time + i * 90, interaction_state=chance.choice(states))
         for i in range(6)
     ]
+
+
+def _counted(chance: random.Random, time: float) -> Record:
+    """What is counted from a source's first on; a revision may move it to another day."""
+    record_id = chance.choice([None, "a", "b"])
+    kind = chance.randrange(3)
+    if kind == 0:
+        return PhoneCall(
+            time=time, record_id=record_id, duration=60.0, type=CallType.OUTGOING, target="a1"
+        )
+    if kind == 1:
+        return PhoneMessage(time=time, record_id=record_id, type=MessageType.INCOMING, target="a1")
+    return PhoneAppUsage(time=time, record_id=record_id, duration=300.0, category="social")
 
 
 def _activity(chance: random.Random, time: float) -> list[Record]:
@@ -154,8 +174,12 @@ def _put(writer: LogWriter, chance: random.Random, topic: str, now: float) -> No
     elif topic != "alert-actions":
         records = _event(chance, topic, float(int(now - delay)))
         source = chance.choice(["watch", "watch", "ring", "unlisted"])
-        offset = chance.choice([None, None, 3_600, 19_800, -14_400])
-        for _ in range(chance.choice([1, 1, 2])):
+        sent = writer.sent[topic]
+        sent.append((records, source))
+        # The same again, at once or hours later, and perhaps with another offset.
+        again = [chance.choice(sent[-4:])] if chance.random() < 0.4 else []
+        for records, source in [sent[-1], *again]:
+            offset = chance.choice([None, None, 3_600, 19_800, -14_400])
             writer.send(*records, received=now, source_id=source, utc_offset=offset)
 
 

@@ -20,7 +20,7 @@ from connectors.importers.dataset import Upload
 from connectors.importers.writer import Target, write_recording
 from connectors.recordings import read_recording
 from detectors.cohort import Cohort
-from detectors.models import DATED_WINDOWS
+from detectors.terms import DATED_WINDOWS
 from streams.config import DAY_S, HOUR_S, PipelineConfig
 from streams.events import (
     Alert,

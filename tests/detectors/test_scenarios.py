@@ -8,8 +8,9 @@ import pytest
 from detectors import wording
 from detectors.config import DetectionConfig, LimitRule
 from detectors.policy import RowContext
-from streams.detection import Detection, UnsettledRow
+from streams.detection import Detection
 from streams.events import Alert, AlertKind, AlertStatus, FeatureRow, Severity, WindowKind
+from streams.unsettled import UnsettledRow
 from tests.detectors.people import COHORT, HABITS, Person, features_of, rows_of
 from tests.detectors.rows import CONFIG, DAY_S, run
 

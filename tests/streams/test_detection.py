@@ -9,9 +9,10 @@ import pytest
 
 from detectors import wording
 from detectors.cohort import load_cohort
-from streams.detection import Detection, DetectionState, UnsettledRow
+from streams.detection import Detection, DetectionState
 from streams.events import (
     Alert,
+    AlertKind,
     AlertStatus,
     Anomaly,
     AnomalyState,
@@ -19,6 +20,7 @@ from streams.events import (
     Output,
     WindowKind,
 )
+from streams.unsettled import Reach, Said, UnsettledRow
 from tests.detectors.people import Person, features_of
 from tests.detectors.rows import CONFIG, DAY_S, row
 
@@ -185,13 +187,48 @@ def test_rows_that_follow_tell_what_a_look_at_all_of_them_tells(
     rows = _unsettled(watched.days(2) + watched.days(3, **changes), 0.0)
     told: list[Output] = []
     for at, one in enumerate(rows):
-        assert not watched.detection.has_to_view([one], one.row.end)
+        assert watched.detection.reach([one], one.row.end) is Reach.NEWS
         news = msgspec.structs.replace(one, is_news=True)
         told += watched.detection.follow([news], one.row.end, [*rows[:at], news])
         if is_kept:
             watched.go_on_from(_kept(watched.detection))
     assert bool(_alerts(told)) is ("sleep_duration_min" in changes)
     assert watched.detection.view(rows, rows[-1].row.end, is_revised=False) == []
+
+
+def _hours(count: int, **values: float) -> list[FeatureRow]:
+    """Settled hours after what was taught."""
+    return [row(WindowKind.HOUR, 24 * TAUGHT + place, values) for place in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("place", "values"),
+    [(2, {"sleep_duration_min": 440.0}), (3, {"screen_min": 180.0}), (3, {"silence_h": 1.0})],
+)
+def test_nights_and_days_looked_at_beside_hours_tell_what_a_look_at_all_tells(
+    watched: _Watched, place: int, values: dict[str, float]
+) -> None:
+    hours = [
+        msgspec.structs.replace(one, values={"heart_rate_mean_bpm": 70.0, "silence_h": float(at)})
+        for at, one in enumerate(_hours(24 * 5))
+    ]
+    dates = watched.days(3, sleep_duration_min=-150.0, screen_min=220.0)
+    rows = _unsettled(hours + dates, 0.0)
+    clock = rows[-1].row.end
+    kinds = {alert.kind for alert in _alerts(watched.detection.view(rows, clock, is_revised=False))}
+    assert kinds == {AlertKind.CLINICAL, AlertKind.DATA}
+    place += len(hours)
+    values = rows[place].row.values | values
+    rows[place] = UnsettledRow(msgspec.structs.replace(rows[place].row, values=values), clock)
+    said = Said()
+    said.add(rows[place], follows=False)
+    assert said.reach is Reach.DATES
+    twin = Detection.from_state(_kept(watched.detection), CONFIG, COHORT)
+    told = watched.detection.look(
+        said, clock, lambda kinds: [one for one in rows if one.row.window in kinds]
+    )
+    assert told == twin.view(rows, clock, is_revised=False)
+    assert _kept(watched.detection) == _kept(twin)
 
 
 def test_a_night_rings_watch_once_it_has_stood_unchanged_for_a_while(watched: _Watched) -> None:
@@ -201,30 +238,33 @@ def test_a_night_rings_watch_once_it_has_stood_unchanged_for_a_while(watched: _W
     young = _unsettled(rows, clock)
     assert _alerts(watched.detection.view(young, clock, is_revised=False)) == []
     watched.go_on_from(_kept(watched.detection))
-    assert not watched.detection.has_to_view([], ripe_s - 1.0)
-    assert watched.detection.has_to_view([], ripe_s)
+    assert watched.detection.reach([], ripe_s - 1.0) is Reach.NEWS
+    assert watched.detection.reach([], ripe_s) is Reach.DATES
     (alert,) = _alerts(watched.detection.view(young, ripe_s, is_revised=False))
     assert features_of([alert]) == {"sleep_duration_min"}
-    assert not watched.detection.has_to_view([], ripe_s + DAY_S)
+    assert watched.detection.reach([], ripe_s + DAY_S) is Reach.NEWS
 
 
 def test_what_follows_stands_until_a_row_settles_otherwise_than_it_was_said(
     watched: _Watched,
 ) -> None:
-    def settle(one: FeatureRow, *, was_said: bool) -> bool:
+    def settle(one: FeatureRow, *, was_said: bool) -> Reach:
         due = one.end + 3.0 * DAY_S
         watched.detection.settle(one, due, due, was_said=was_said)
-        return watched.detection.has_to_view([], due)
+        return watched.detection.reach([], due)
 
     first, second, third = watched.days(2)[:3]
-    assert not settle(first, was_said=True)
-    assert settle(second, was_said=False)
+    assert settle(first, was_said=True) is Reach.NEWS
+    assert settle(second, was_said=False) is Reach.DATES
     watched.go_on_from(_kept(watched.detection))
-    assert watched.detection.has_to_view([], third.end)
+    assert watched.detection.reach([], third.end) is Reach.DATES
+    watched.detection.view_dates([], third.end, is_revised=False)
+    assert settle(third, was_said=True) is Reach.NEWS
+    assert settle(_hours(1)[0], was_said=False) is Reach.ALL
     watched.detection.view([], third.end, is_revised=False)
-    assert not settle(third, was_said=True)
+    assert watched.detection.reach([], third.end) is Reach.NEWS
     watched.detection.notice()
-    assert watched.detection.has_to_view([], third.end)
+    assert watched.detection.reach([], third.end) is Reach.ALL
 
 
 def test_an_alert_whose_row_settles_without_it_is_withdrawn_by_the_next_look(
@@ -238,6 +278,6 @@ def test_an_alert_whose_row_settles_without_it_is_withdrawn_by_the_next_look(
         for one, usual in zip(rows, calm, strict=False)
     ]
     watched.settle(first)
-    assert watched.detection.has_to_view([], rows[-1].end)
+    assert watched.detection.reach([], rows[-1].end) is Reach.DATES
     (gone,) = _alerts(watched.detection.view([], rows[-1].end, is_revised=True))
     assert (gone.alert_id, gone.status) == (shown.alert_id, AlertStatus.WITHDRAWN)

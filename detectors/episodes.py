@@ -99,6 +99,12 @@ class PolicyState(Struct, kw_only=True):
         twin.episodes = {key: copy.copy(episode) for key, episode in self.episodes.items()}
         return twin
 
+    def of_dates(self, keys: Container[str]) -> "PolicyState":
+        """What it knows of nights and days; ``keys``: of the episodes that only they change."""
+        found = PolicyState()
+        found.take_back_dates(self, keys)
+        return found
+
     def take_back_dates(self, settled: "PolicyState", keys: Container[str]) -> None:
         """Know of nights and days what ``settled`` knows, so that they can be taken once more.
 
@@ -110,6 +116,14 @@ class PolicyState(Struct, kw_only=True):
         self.offset = settled.offset
         self.sync_gap_usual_h = settled.sync_gap_usual_h
         self.worn_days, self.unworn_h = settled.worn_days, settled.unworn_h
+
+    def take_back_hours(self, settled: "PolicyState", keys: Container[str]) -> None:
+        """Know of hours what ``settled`` knows; ``keys``: of the episodes of nights and days."""
+        kept = {key: one for key, one in self.episodes.items() if key in keys}
+        twin = settled.copy()
+        before = {key: one for key, one in twin.episodes.items() if key not in keys}
+        self.episodes = before | kept
+        self.recent, self.silence_until = twin.recent, twin.silence_until
 
     def to_state(self) -> State:
         """Explicit numbers and texts, fit for JSON and msgpack."""
@@ -193,3 +207,27 @@ def alert_of(row: FeatureRow, episode: Episode, finding: Finding, context: RowCo
         revision=row.revision,
         epoch=row.epoch,
     )
+
+
+def quieten(episode: Episode | None, rows: int) -> None:
+    """Count a valid row without findings; ``rows`` of them in a row end the episode."""
+    if episode is not None and episode.is_open:
+        episode.quiet += 1
+        episode.is_open = episode.quiet < rows
+
+
+def carry_on(
+    episode: Episode, row: FeatureRow, finding: Finding, context: RowContext
+) -> list[Alert]:
+    """Extend an open episode; it is told again when it got graver or a lasting change joined."""
+    news = [reason.feature for reason in finding.reasons if reason.feature not in episode.features]
+    is_graver = episode.severity is Severity.WATCH and finding.severity is Severity.URGENT
+    episode.last_end = row.end
+    episode.rows += 1
+    episode.quiet = 0
+    episode.score = max(episode.score, finding.score)
+    # A new list: the old one belongs to the settled view, too, where this looks ahead.
+    episode.features = [*episode.features, *news]
+    if is_graver:
+        episode.severity = Severity.URGENT
+    return [alert_of(row, episode, finding, context)] if is_graver or news else []

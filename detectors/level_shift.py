@@ -11,8 +11,10 @@ jump in a whitened signal); Sidak 1967 (correction for the number of statistics 
 import copy
 import math
 from collections.abc import Callable, Mapping
+from sys import intern
 from typing import ClassVar, Self
 
+import msgspec
 from msgspec import Struct
 
 from detectors.base import CONTEXT, DAY, State, detector, refuse_unknown
@@ -62,23 +64,27 @@ FEATURES_MAX = 64
 class Term(Struct, frozen=True):
     """How a feature enters: its shape, its smallest standard deviation in its unit, its role.
 
-    ``prior`` carries the persistence from day to day (0..0.95); without one there is none.
+    ``prior`` carries the ``persistence`` from day to day (0..0.95); without one there is none.
+    ``fresh``: share of a day's variance that is new in it.
     """
 
     shape: Shape = Shape.LINEAR
     floor: float = 1.0
     role: Role = Role()
     prior: Prior | None = None
+    persistence: float = 0.0
+    fresh: float = 1.0
 
-    @property
-    def fresh(self) -> float:
-        """Share of a day's variance that is new in it."""
-        return 1.0 - self.carried(1) ** 2
+    def __post_init__(self) -> None:
+        """Work out what is asked for with every value."""
+        persistence = 0.0 if self.prior is None else self.prior.persistence
+        msgspec.structs.force_setattr(self, "persistence", persistence)
+        msgspec.structs.force_setattr(self, "fresh", 1.0 - persistence**2)
 
     def carried(self, days: int) -> float:
         """Share of a deviation that is left after some days."""
-        persistence: float = 0.0 if self.prior is None else self.prior.persistence
-        return persistence**days
+        left: float = self.persistence**days
+        return left
 
 
 TermOf = Callable[[str], Term | None]
@@ -184,7 +190,7 @@ class LevelShift:
         """
         today = self._day_of(x)
         recent = {**self._recent, **(self.told(x) if told is None else told)}
-        known = {name: days_of(recent[name]) for name in sorted(recent) if self._is_known(name)}
+        known = {name: recent[name] for name in sorted(recent) if self._is_known(name)}
         roles = {feature: self._term(feature).role for feature in known}
         return most_telling(known, roles, today, self._days_min) if known else None
 
@@ -267,11 +273,13 @@ class LevelShift:
             term = term_of(feature)
             if term is None:
                 continue
-            own = shift._usual[feature] = _Usual(term)
+            own = shift._usual[intern(feature)] = _Usual(term)
             own.count = int(count)
             own.centre, own.deviation = Running(*means[:2]), Running(*means[2:])
             if feature in state["recent"]:
-                recent[feature] = days_of_numbers(state["recent"][feature], state["last_day"])
+                recent[intern(feature)] = days_of_numbers(
+                    state["recent"][feature], state["last_day"]
+                )
         shift._recent = recent
         return shift
 
@@ -292,16 +300,19 @@ class LevelShift:
 
     def _news(self, feature: str, value: float, today: int) -> _News:
         usual, term = self._usual[feature], self._term(feature)
+        count, fresh = usual.centre.n, term.fresh
         shaped = to_shape(term.shape, value)
-        centre = usual.centre.get() if usual.centre.n > 0.0 else shaped
+        centre = usual.centre.get() if count > 0.0 else shaped
         before = last_before(self._recent.get(feature, b""), today)
-        carried = term.carried(today - before[0]) if before else 0.0
-        left = carried * (to_shape(term.shape, before[1]) - centre) if before else 0.0
+        carried = left = 0.0
+        if before is not None:
+            carried = term.carried(today - before[0])
+            left = carried * (to_shape(term.shape, before[1]) - centre)
         scale = usual.scale(term)
-        doubt = 1.0 + (1.0 - carried) ** 2 / max(usual.centre.n, 0.5)
-        sd = scale * math.sqrt((1.0 - carried**2) / term.fresh * doubt)
+        doubt = 1.0 + (1.0 - carried) ** 2 / max(count, 0.5)
+        sd = scale * math.sqrt((1.0 - carried**2) / fresh * doubt)
         innovation = shaped - centre - left
-        gain = scale / math.sqrt(term.fresh) / sd
+        gain = scale / math.sqrt(fresh) / sd
         day = Day(
             today,
             value,

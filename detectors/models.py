@@ -16,7 +16,6 @@ from detectors.baseline import BAND_Z, Baseline, Usual
 from detectors.cohort import Cohort
 from detectors.config import Concern, DetectionConfig
 from detectors.drift import Drift
-from detectors.features import spec_of
 from detectors.level_shift import LevelShift
 from detectors.normal import tail_of
 from detectors.opinions import Opinions, Told
@@ -28,6 +27,7 @@ from detectors.terms import (
     SCORED_WINDOWS,
     key_of,
     of_channels,
+    scored,
     spec_of_key,
     terms_of,
 )
@@ -78,20 +78,18 @@ class SubjectModels:
         baseline = self._baselines.get(row.window)
         if baseline is None:
             return scores
-        x = {feature: row.values[feature] for feature in sorted(row.values)}
+        values = row.values
+        x = {feature: values[feature] for feature in scored(row.window, tuple(values))}
         if row.window is WindowKind.HOUR:
             x[HOUR] = _local_hour(row)
         relearned = []
         for feature, usual in baseline.look(x):
-            spec = spec_of(row.window, feature)
-            if spec is None or spec.yields_to in x:
-                continue
             scores.append(self._of_feature(row, feature, usual))
             scores.usual[feature] = usual
             if usual.is_relearned:
                 relearned.append(feature)
         scores.relearned = tuple(relearned)
-        scores.absent = tuple(sorted(baseline.known_days().keys() - x.keys()))
+        scores.absent = tuple(sorted(baseline.known_days().keys() - values.keys()))
         if row.window in DATED_WINDOWS:
             self._score_days(row, scores, offset)
         return scores
@@ -136,13 +134,12 @@ class SubjectModels:
         ``scores``: what these models said of the row.
         """
         if row.window in DATED_WINDOWS:
-            if scores is None or scores.told is None:
-                told = self._told(row)
-                days: Mapping[str, bytes] = self._shift.told(told.values)
-            else:
-                told, days = scores.told, scores.days
+            told = None if scores is None else scores.told
+            values = self._terms.dated(row) if told is None else told.values
+            days = self._shift.told(values) if scores is None or told is None else scores.days
             self._shift.observe(days)
-            self._opinions.observe(row.window, told)
+            if self._opinions:
+                self._opinions.observe(row.window, self._told(row) if told is None else told)
 
     def relearn(
         self,

@@ -63,6 +63,10 @@ class Opinions:
         self._models: list[Detector] = [_MAKE[name]() for name in names]
         self._night = _NOTHING
 
+    def __bool__(self) -> bool:
+        """Whether any detector is named."""
+        return bool(self._models)
+
     def scores(self, window: WindowKind, told: Told) -> Iterator[tuple[Detector, float]]:
         """Each detector and how unusual it finds a day, with its night; none for a night alone."""
         if window is WindowKind.DAY:

@@ -5,6 +5,7 @@ a copy. LIMIT and URGENT are never held back by persistence, refractory period o
 """
 
 import datetime as dt
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec import Struct
 
 from detectors import wording
 from detectors.cohort import Cohort
-from detectors.config import DetectionConfig
+from detectors.config import DetectionConfig, LimitRule
 from detectors.drift import Drift
 from detectors.episodes import (
     OURSELVES,
@@ -21,7 +22,9 @@ from detectors.episodes import (
     PolicyState,
     RowContext,
     alert_of,
+    carry_on,
     episode_of,
+    quieten,
 )
 from detectors.features import Display, spec_of
 from detectors.hours import sightings
@@ -105,14 +108,16 @@ class _Said(Struct, frozen=True):
 class Policy:
     """Turns scored rows of any subject into alerts; all memory is in the state it is given."""
 
-    __slots__ = ("_config", "_version", "dated_keys")
+    __slots__ = ("_config", "_version")
 
     def __init__(self, config: DetectionConfig, cohort: Cohort) -> None:
         self._config = config
         self._version = cohort.version
-        dated = (limit_key(rule) for rule in config.limits if rule.window in DATED_WINDOWS)
-        # Of the episodes that nothing but nights and days change.
-        self.dated_keys = frozenset({_DAY_KEY, _SLOW_KEY, NOT_WORN_KEY, *dated})
+
+    @property
+    def dated_keys(self) -> frozenset[str]:
+        """Keys of the episodes that nothing but nights and days change."""
+        return _dated_keys(self._config.limits)
 
     def step(
         self, state: PolicyState, row: FeatureRow, anomalies: Scores, context: RowContext
@@ -167,7 +172,7 @@ class Policy:
         is_far = _are_far(scores)
         if not (persistent or is_far):
             if scores:
-                _quieten(episode, n)
+                quieten(episode, n)
             return []
         # The first row of an episode stands for the k that made it persistent.
         rows = k + (episode.rows if episode is not None and episode.is_open else 0)
@@ -255,7 +260,7 @@ class Policy:
         """Carry on an open episode, or open one unless it is held back."""
         episode = state.episodes.get(key)
         if episode is not None and episode.is_open:
-            return _carry_on(episode, row, finding, context)
+            return carry_on(episode, row, finding, context)
         if finding.severity is Severity.WATCH and self._is_held_back(
             episode, row, finding.rule, context
         ):
@@ -359,6 +364,12 @@ def _furthest(scores: Scores) -> list[Reason]:
     return sorted(unusual, key=lambda reason: (-abs(reason.z or 0.0), reason.feature))
 
 
+@lru_cache(maxsize=64)
+def _dated_keys(limits: tuple[LimitRule, ...]) -> frozenset[str]:
+    dated = (limit_key(rule) for rule in limits if rule.window in DATED_WINDOWS)
+    return frozenset({_DAY_KEY, _SLOW_KEY, NOT_WORN_KEY, *dated})
+
+
 def _is_told(slow: Episode | None, row: FeatureRow) -> bool:
     """Whether a slow change was told so lately that another is not."""
     return slow is not None and (row.local_date - slow.local_date).days < SLOW_REFRACTORY_DAYS
@@ -372,27 +383,3 @@ def _current(
     if episode is not None and row.start - episode.last_end > config.refractory_h * 3_600.0:
         episode.is_open = False
     return episode
-
-
-def _quieten(episode: Episode | None, rows: int) -> None:
-    """Count a valid row without findings; ``rows`` of them in a row end the episode."""
-    if episode is not None and episode.is_open:
-        episode.quiet += 1
-        episode.is_open = episode.quiet < rows
-
-
-def _carry_on(
-    episode: Episode, row: FeatureRow, finding: Finding, context: RowContext
-) -> list[Alert]:
-    """Extend an open episode; it is told again when it got graver or a lasting change joined."""
-    news = [reason.feature for reason in finding.reasons if reason.feature not in episode.features]
-    is_graver = episode.severity is Severity.WATCH and finding.severity is Severity.URGENT
-    episode.last_end = row.end
-    episode.rows += 1
-    episode.quiet = 0
-    episode.score = max(episode.score, finding.score)
-    # A new list: the old one belongs to the settled view, too, where this looks ahead.
-    episode.features = [*episode.features, *news]
-    if is_graver:
-        episode.severity = Severity.URGENT
-    return [alert_of(row, episode, finding, context)] if is_graver or news else []

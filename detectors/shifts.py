@@ -56,8 +56,14 @@ def keep(before: bytes, day: Day) -> bytes:
     while start < stop and _DAY_OF(before, start)[0] <= day.day - SPAN_DAYS:
         start += _KEPT.size
     expected = max(-_STEPS_MAX, min(_STEPS_MAX, day.expected * STEPS))
-    in_sd = (round(part * STEPS) for part in (day.innovation, day.onset, day.after))
-    return before[start:stop] + _KEPT.pack(day.day, day.value, round(expected), *in_sd)
+    return before[start:stop] + _KEPT.pack(
+        day.day,
+        day.value,
+        round(expected),
+        round(day.innovation * STEPS),
+        round(day.onset * STEPS),
+        round(day.after * STEPS),
+    )
 
 
 def last_before(kept: bytes, today: int) -> tuple[int, float] | None:
@@ -131,40 +137,29 @@ class Shift(Struct, frozen=True):
 
 
 class _Weighed(Struct, frozen=True):
-    """A pattern with the features that tell of it: each with its sign and its domain."""
+    """A pattern with the features that tell of it, each with its sign, by domain."""
 
     name: str
-    features: tuple[tuple[str, float, Domain], ...]
+    domains: tuple[tuple[tuple[str, float], ...], ...]
 
     def strength(self, strengths: Mapping[str, float], lasting: Set[str]) -> float:
         """In standard deviations; minus infinity where nothing has lasted."""
-        if not any(feature in lasting for feature, _, _ in self.features):
-            return -math.inf
-        sums, counts = self._by_domain(strengths)
-        if len(sums) < DOMAINS_MIN:
-            return -math.inf
-        return sum(sums[domain] / counts[domain] for domain in sums) / math.sqrt(len(sums))
+        total, count, has_lasted = 0.0, 0, False
+        for domain in self.domains:
+            told = [sign * strengths[name] for name, sign in domain if name in strengths]
+            if told:
+                total += sum(told) / len(told)
+                count += 1
+                has_lasted = has_lasted or any(name in lasting for name, _ in domain)
+        return total / math.sqrt(count) if has_lasted and count >= DOMAINS_MIN else -math.inf
 
     def shares(self, strengths: Mapping[str, float]) -> dict[str, float]:
         """By feature what it adds, the features of one domain sharing its weight."""
-        _, counts = self._by_domain(strengths)
-        return {
-            feature: sign * strengths[feature] / counts[domain]
-            for feature, sign, domain in self.features
-            if feature in strengths
-        }
-
-    def _by_domain(
-        self, strengths: Mapping[str, float]
-    ) -> tuple[dict[Domain, float], dict[Domain, int]]:
-        sums: dict[Domain, float] = {}
-        counts: dict[Domain, int] = {}
-        for feature, sign, domain in self.features:
-            strength = strengths.get(feature)
-            if strength is not None:
-                sums[domain] = sums.get(domain, 0.0) + sign * strength
-                counts[domain] = counts.get(domain, 0) + 1
-        return sums, counts
+        shares: dict[str, float] = {}
+        for domain in self.domains:
+            told = {name: sign * strengths[name] for name, sign in domain if name in strengths}
+            shares |= {name: strength / len(told) for name, strength in told.items()}
+        return shares
 
 
 class _Found(Struct, frozen=True):
@@ -178,14 +173,14 @@ class _Found(Struct, frozen=True):
 
 
 def most_telling(
-    recent: Mapping[str, Sequence[Day]], roles: Mapping[str, Role], today: int, days_min: int
+    recent: Mapping[str, bytes], roles: Mapping[str, Role], today: int, days_min: int
 ) -> Shift | None:
     """The strongest statistic over features, patterns and first days of a shift.
 
     Parameters
     ----------
     recent
-        By feature the days that are known of it, in order, none after ``today``.
+        By feature the days that are known of it (`keep`), in order, none after ``today``.
     roles
         By feature, for all of ``recent``.
     today
@@ -203,11 +198,11 @@ def most_telling(
     if not count:
         return None
     firsts = range(today - SPAN_DAYS + 1, today - days_min + 2)
-    told = {feature: _strengths(days, firsts) for feature, days in recent.items()}
+    told = {feature: _strengths(_in_steps(kept), firsts) for feature, kept in recent.items()}
     best = _Found(since=firsts[0])
     for place, since in enumerate(firsts):
         known = {feature: at[place] for feature, at in told.items() if at[place][1]}
-        strengths = {feature: strength for feature, (strength, _) in known.items()}
+        strengths = {feature: strength / STEPS for feature, (strength, _) in known.items()}
         lasting = {feature for feature, (_, days) in known.items() if days >= days_min}
         best = _strongest(best, since, strengths, roles=roles, lasting=lasting)
         for pattern in patterns:
@@ -235,7 +230,7 @@ def _strongest(
     return best
 
 
-def _parts(found: _Found, recent: Mapping[str, Sequence[Day]]) -> tuple[Part, ...]:
+def _parts(found: _Found, recent: Mapping[str, bytes]) -> tuple[Part, ...]:
     """Features that speak for what was found, the largest share first."""
     total = sum(share for share in found.shares.values() if share > 0.0)
     told = [
@@ -248,30 +243,39 @@ def _parts(found: _Found, recent: Mapping[str, Sequence[Day]]) -> tuple[Part, ..
             feature,
             1 if found.strengths[feature] > 0.0 else -1,
             share,
-            tuple(day for day in recent[feature] if day.day >= found.since),
+            tuple(day for day in days_of(recent[feature]) if day.day >= found.since),
         )
         for share, feature in sorted(told, key=lambda part: (-part[0], part[1]))
     )
 
 
-def _strengths(days: Sequence[Day], firsts: Sequence[int]) -> list[tuple[float, int]]:
+Told = tuple[int, float, float, float]
+"""What of a day tells of a shift: its number, innovation, and gain at the onset and after it."""
+
+
+def _strengths(days: Sequence[Told], firsts: Sequence[int]) -> list[tuple[float, int]]:
     """How strongly days tell of a shift that began on each of some first days, in their order.
 
-    The signed root of its likelihood ratio, and how many days tell of it; 0 where none does.
+    The signed root of its likelihood ratio, in the days' units, and how many days tell of it; 0
+    where none does.
     """
     told = signal = strength = 0.0
     found = [(0.0, 0)] * len(firsts)
     count, last = 0, len(days) - 1
     for place in range(len(firsts) - 1, -1, -1):
-        while count <= last and days[last - count].day >= firsts[place]:
-            day = days[last - count]
+        while count <= last and days[last - count][0] >= firsts[place]:
+            _, innovation, onset, after = days[last - count]
             # The earliest of them is the day of the onset; each later one has its smaller gain.
-            strength = (told + day.onset * day.innovation) / math.sqrt(signal + day.onset**2)
-            told += day.after * day.innovation
-            signal += day.after**2
+            strength = (told + onset * innovation) / math.sqrt(signal + onset**2)
+            told += after * innovation
+            signal += after**2
             count += 1
         found[place] = strength, count
     return found
+
+
+def _in_steps(kept: bytes) -> list[Told]:
+    return [(day, *told) for day, _, _, *told in _KEPT.iter_unpack(kept)]
 
 
 _SIDES: Mapping[Concern, tuple[float, ...]] = {
@@ -287,11 +291,11 @@ def _patterns(told: tuple[tuple[str, Role], ...]) -> tuple[_Weighed, ...]:
     """The patterns that some features can tell of, the same for everybody who has these."""
     found = []
     for pattern in PATTERNS:
-        features = tuple(
-            (feature, float(pattern.signs[role.domain]), role.domain)
-            for feature, role in told
-            if pattern.signs.get(role.domain) in _SIDES[role.concern]
-        )
-        if len({domain for _, _, domain in features}) >= DOMAINS_MIN:
-            found.append(_Weighed(pattern.name, features))
+        by_domain: dict[Domain, list[tuple[str, float]]] = {}
+        for feature, role in told:
+            sign = pattern.signs.get(role.domain)
+            if sign in _SIDES[role.concern]:
+                by_domain.setdefault(role.domain, []).append((feature, float(sign)))
+        if len(by_domain) >= DOMAINS_MIN:
+            found.append(_Weighed(pattern.name, tuple(map(tuple, by_domain.values()))))
     return tuple(found)

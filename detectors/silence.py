@@ -35,8 +35,8 @@ from streams.events import (
 
 DATA_STOPPED = "data_stopped"
 NOT_WORN = "not_worn"
-NOT_WORN_KEY = f"data|{NOT_WORN}"
-"""Key of the episode that days alone change."""
+STOPPED_KEY, NOT_WORN_KEY = f"data|{DATA_STOPPED}", f"data|{NOT_WORN}"
+"""Keys of the episodes: days alone change whether a wearable is worn."""
 
 GAP_FACTOR = 2.0
 """Silence counts beyond this many of the subject's usual sync gaps."""

@@ -47,20 +47,34 @@ class Terms(Struct, frozen=True):
     def dated(self, row: FeatureRow) -> dict[str, float]:
         """Scored values of a night or day by ``window.feature``, and the day they are of."""
         x = {DAY: float(row.local_date.toordinal())}
-        for feature in sorted(row.values):
+        for feature in scored(row.window, tuple(row.values)):
             key = key_of(row.window, feature)
-            spec = spec_of(row.window, feature)
-            if spec is None or spec.yields_to in row.values or self.term_of(key) is None:
-                continue
-            x[key] = row.values[feature]
+            if self.term_of(key) is not None:
+                x[key] = row.values[feature]
         return x
 
 
+@lru_cache(maxsize=1_024)
+def scored(window: WindowKind, features: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a row's features that are scored, in their order, unless they yield to another.
+
+    Rows have a few sets of features, over and over, so each is gone through once.
+    """
+    specs = {feature: spec_of(window, feature) for feature in sorted(features)}
+    return tuple(
+        feature
+        for feature, spec in specs.items()
+        if spec is not None and spec.yields_to not in specs
+    )
+
+
+@lru_cache(maxsize=1_024)
 def key_of(window: WindowKind, feature: str) -> str:
     """Name of a feature among those of all kinds of window."""
     return f"{window.value}.{feature}"
 
 
+@lru_cache(maxsize=1_024)
 def spec_of_key(key: str) -> FeatureSpec:
     """How a feature is scored that has such a name."""
     window, _, feature = key.partition(".")

@@ -4,7 +4,7 @@ A sink learns of an alert when it is new, when it has changed and when it is wit
 is numbered, so that the last word counts.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from typing import Self
 
 import msgspec
@@ -47,9 +47,9 @@ class Alerts:
         """Whether an alert is shown that began with this row."""
         return any((a.window, a.start) == (row.window, row.start) for a in self.shown.values())
 
-    def shown_of_hours(self) -> dict[str, Alert]:
-        """Alerts that hours show, by id."""
-        return {k: alert for k, alert in self.shown.items() if alert.window is WindowKind.HOUR}
+    def shown_of(self, kinds: Container[WindowKind]) -> dict[str, Alert]:
+        """Alerts that are shown of some kinds of window, by id."""
+        return {key: alert for key, alert in self.shown.items() if alert.window in kinds}
 
     def settle(self, found: Alert) -> Alert:
         """Take in an alert of a settled row; give what is to be said."""

@@ -13,6 +13,8 @@ import zstandard
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from streams.packing import deflated
+
 HOUR_MIN = 60
 
 
@@ -46,6 +48,8 @@ COUNT, SUM, LEAST, MOST = range(1, 5)
 # taking longer than the first.
 _RAW = -zlib.MAX_WBITS
 _LEVEL = 3
+_WINDOW = -12
+"""An hour lies within 4 KiB."""
 _ITEM_BYTES = {code: array(code).itemsize for code in "HBIQ"}
 
 # From this level on the zeros of a plane are told apart from what stands between them.
@@ -114,8 +118,7 @@ class Hour:
         self._keep(raw[: len(LAYOUT)] + b"".join(filter(None, parts)))
 
     def _keep(self, raw: bytes) -> None:
-        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
-        self.packed = packer.compress(raw) + packer.flush()
+        self.packed = deflated(raw, level=_LEVEL, window=_WINDOW)
         self.channels = _PACKED
 
 

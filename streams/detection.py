@@ -19,8 +19,10 @@ from detectors.config import DetectionConfig
 from detectors.models import SubjectModels
 from detectors.policy import Because, Policy, PolicyState, RowContext
 from detectors.scores import Scores
-from detectors.terms import DATED_WINDOWS, SCORED_WINDOWS
+from detectors.silence import STOPPED_KEY
+from detectors.terms import DATED_WINDOWS
 from streams.alerts import Alerts
+from streams.devices import WEARABLE_CHANNELS, Devices, is_of_new, is_other
 from streams.events import (
     Alert,
     AlertAction,
@@ -35,10 +37,7 @@ from streams.events import (
     WindowKind,
 )
 from streams.staff import Staff
-from streams.unsettled import Reach, Said, UnsettledOf, UnsettledRow
-
-WEARABLE_CHANNELS = frozenset({"heart_rate", "inter_beat_interval", "sleep", "steps"})
-"""What a wearable measures, and another model of it measures otherwise."""
+from streams.unsettled import KINDS_OF, Reach, Said, UnsettledOf, UnsettledRow
 
 _DEVICE = "device"
 """Among what was relearned: that a device changed."""
@@ -51,9 +50,10 @@ class DetectionState(Struct, array_like=True):
 
     ``states``: what was last said of unsettled anomalies that are unusual. ``devices``: by window
     kind the last known model of the device of a settled row. ``ahead``: the policy after all that
-    is unsettled, None before any was looked at. ``is_stale``: what was said of unsettled rows has
-    to be looked at anew; ``are_dates_stale``: that of nights and days. States of before these were
-    kept have none.
+    is unsettled, None before any was looked at. ``stale``: what has to be looked at anew of what
+    was said of unsettled rows (`Reach`), all of it where ``is_stale``. ``before``: what the policy
+    knew of nights and days before the last of them, None if that one told of something. States of
+    before these were kept have none.
     """
 
     models: State
@@ -66,11 +66,17 @@ class DetectionState(Struct, array_like=True):
     settled: list[Alert]
     states: list[tuple[AnomalyKey, AnomalyState]]
     has_news: bool
-    devices: dict[WindowKind, str] = {}
+    devices: Devices = {}
     ahead: State | None = None
     is_stale: bool = True
     ripe_s: float | None = None
-    are_dates_stale: bool = False
+    stale: int = 0
+    before: bytes | None = None
+
+
+# What is kept of a policy beside it, in a fraction of its memory.
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(PolicyState).decode
 
 
 class Detection:
@@ -79,15 +85,15 @@ class Detection:
     __slots__ = (
         "_ahead",
         "_alerts",
-        "_are_dates_stale",
+        "_before",
         "_cohort",
         "_config",
         "_devices",
-        "_is_stale",
         "_models",
         "_policy",
         "_relearned",
         "_ripe_s",
+        "_stale",
         "_state",
         "_unusual",
         "changes",
@@ -104,10 +110,11 @@ class Detection:
         self._state = PolicyState()
         self._alerts = Alerts()
         self._relearned: set[str] = set()
-        self._devices: dict[WindowKind, str] = {}
+        self._devices: Devices = {}
         self._unusual: set[AnomalyKey] = set()
         self._ahead = PolicyState()
-        self._is_stale = self._are_dates_stale = False
+        self._before: bytes | None = None
+        self._stale = Reach.NEWS
         self._ripe_s = math.inf
         self.changes = 0
 
@@ -121,15 +128,16 @@ class Detection:
             self._alerts.staff.actions,
             sorted(self._relearned),
             self._alerts.sequence,
-            list(self._alerts.shown.values()),
+            [self._alerts.shown[key] for key in sorted(self._alerts.shown)],
             list(self._alerts.settled.values()),
             [(key, AnomalyState.ANOMALOUS) for key in unusual],
             self.has_news,
             dict(self._devices),
             self._ahead.to_state(),
-            self._is_stale,
+            False,
             self._ripe_s if self._ripe_s < math.inf else None,
-            self._are_dates_stale,
+            int(self._stale),
+            self._before,
         )
 
     @classmethod
@@ -152,7 +160,8 @@ class Detection:
         detection.has_news = state.has_news
         if state.ahead is not None:
             detection._ahead = PolicyState.from_state(state.ahead)
-        detection._is_stale, detection._are_dates_stale = state.is_stale, state.are_dates_stale
+        detection._stale = Reach.ALL if state.is_stale else Reach(state.stale)
+        detection._before = state.before
         detection._ripe_s = math.inf if state.ripe_s is None else state.ripe_s
         return detection
 
@@ -184,9 +193,9 @@ class Detection:
         outputs: list[Output] = []
         self.changes += 1
         self._relearn(row, due)
-        if _is_of_new_device(self._devices, row):
+        if is_of_new(self._devices, row):
             self._relearned.add(_DEVICE)
-            self._is_stale = True
+            self._stale = Reach.ALL
             self._models.relearn(WEARABLE_CHANNELS, [row.window])
         anomalies = self._models.score(row, self._state.offset)
         alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
@@ -197,54 +206,70 @@ class Detection:
         outputs += map(self._alerts.settle, alerts)
         # Where a settled row tells otherwise than it did before, what follows it may do so too.
         if alerts or self._alerts.have_begun_with(row) or not was_said:
-            if row.window in DATED_WINDOWS:
-                self._are_dates_stale = True
-            else:
-                self._is_stale = True
+            self._stale |= Reach.DATES if row.window in DATED_WINDOWS else Reach.HOURS
         return outputs
 
     def look(self, said: Said, clock: float, unsettled: UnsettledOf) -> list[Output]:
         """Look at rows just said, and at as much beside them as may read otherwise now."""
-        reach = max(said.reach, self.reach(said.rows, clock))
-        if reach is Reach.ALL:
-            return self.view(unsettled(SCORED_WINDOWS), clock, is_revised=said.is_revised)
+        reach = said.reach | self.reach(said.rows, clock)
+        if said.retakes and self._before is None:
+            reach |= Reach.DATES
+        if reach and not self._are_apart:
+            reach = Reach.ALL
+        outputs: list[Output] = []
+        is_revised = said.is_revised
+        if reach:
+            rows = unsettled(KINDS_OF[reach])
+            outputs += self.view(rows, clock, is_revised=is_revised, reach=reach)
         hours = [one for one in said.rows if not one.is_dated]
-        dates: Iterable[UnsettledRow] = ()
-        if reach is Reach.DATES or len(hours) < len(said.rows):
-            dates = list(unsettled(DATED_WINDOWS))
-        if reach is Reach.NEWS:
-            return self.follow(said.rows, clock, dates) if said.rows else []
-        outputs = self.follow(hours, clock, ()) if hours else []
-        return outputs + self.view_dates(dates, clock, is_revised=said.is_revised)
+        if hours and not reach & Reach.HOURS:
+            outputs += self.follow(hours, clock)
+        dates = [one for one in said.rows if one.is_dated]
+        if dates and not reach & Reach.DATES:
+            standing = unsettled(DATED_WINDOWS)
+            outputs += self.follow(dates, clock, standing, retakes=said.retakes)
+        return outputs
 
     def reach(self, rows: Iterable[UnsettledRow], clock: float) -> Reach:
-        """How much has to be looked at beside ``rows`` that follow all others of their kind.
+        """What has to be looked at beside ``rows`` that follow all others of their kind.
 
-        All of it when staff spoke, what settled was said otherwise before, or a row is of another
-        device; nights and days when one of them settled so, or a WATCH that was held back is ripe.
+        All of it when staff spoke or a row is of another device; hours, or nights and days, when
+        what settled of them was said otherwise before; these too when a WATCH that was held back is
+        ripe.
         """
-        is_stale = self.has_news or self._is_stale
-        if is_stale or any(_is_other(self._devices, one.row) for one in rows):
+        if self.has_news or any(is_other(self._devices, one.row) for one in rows):
             return Reach.ALL
-        are_dates_stale = self._are_dates_stale or clock >= self._ripe_s
-        return Reach.DATES if are_dates_stale else Reach.NEWS
+        return self._stale | (Reach.DATES if clock >= self._ripe_s else Reach.NEWS)
+
+    @property
+    def _are_apart(self) -> bool:
+        """Whether hours and dates tell nothing of each other: both judge silence, if there is any.
+
+        How long it may last is told by days.
+        """
+        ahead, settled = self._ahead, self._state
+        is_silent = STOPPED_KEY in ahead.episodes
+        return not is_silent and ahead.sync_gap_usual_h == settled.sync_gap_usual_h
 
     def follow(
         self,
         rows: Sequence[UnsettledRow],
         clock: float,
-        dates: Iterable[UnsettledRow],
+        standing: Iterable[UnsettledRow] = (),
+        *,
+        retakes: bool = False,
     ) -> list[Output]:
-        """Look at rows that follow all others of their kind, which stand as they were said.
+        """Look at hours, or at dates, that follow all others, which stand as they were said.
 
-        ``dates``: all unsettled nights and days in their order, where ``rows`` has any of them.
+        ``standing``: of dates, all unsettled ones in their order. ``retakes``: the first of
+        ``rows`` was said before, as the last one, and told of nothing.
         """
         outputs: list[Output] = []
         self.changes += 1
-        models = self._models
-        if any(one.is_dated for one in rows):
-            models = models.ahead()
-        for before in dates:
+        if retakes and self._before is not None:
+            self._ahead.take_back_dates(_decode(self._before), self._policy.dated_keys)
+        models = self._models.ahead() if rows[0].is_dated else self._models
+        for before in standing:
             if not before.is_news:
                 models.observe(before.row)
         for unsettled in rows:
@@ -256,47 +281,28 @@ class Detection:
                 outputs += self._alerts.show(alert)
         return outputs
 
-    def view(self, rows: Iterable[UnsettledRow], clock: float, *, is_revised: bool) -> list[Output]:
-        """Look at all unsettled rows in their order; say what is new, changed or withdrawn."""
-        self._ahead = self._state.copy()
-        outputs, seen = self._view(rows, clock)
-        because: Because = "data" if is_revised else "learned"
-        outputs += self._alerts.show_only(seen, clock, because, has_news=self.has_news)
-        self.has_news = False
-        return outputs
-
-    def view_dates(
-        self, rows: Iterable[UnsettledRow], clock: float, *, is_revised: bool
+    def view(
+        self,
+        rows: Iterable[UnsettledRow],
+        clock: float,
+        *,
+        is_revised: bool,
+        reach: Reach = Reach.ALL,
     ) -> list[Output]:
-        """Look at all unsettled nights and days in their order, beside hours that stand.
+        """Look at all unsettled rows in their order; say what is new, changed or withdrawn.
 
-        Days and hours both judge silence: where a day had the last word on it, or has hours judge
-        otherwise from now on, the next look is at all.
+        ``reach``: all that ``rows`` are of; what others tell stands.
         """
-        rows, ahead = list(rows), self._ahead
-        usual_h, silence_until = ahead.sync_gap_usual_h, ahead.silence_until
-        ahead.take_back_dates(self._state, self._policy.dated_keys)
-        outputs, seen = self._view(rows, clock)
-        because: Because = "data" if is_revised else "learned"
-        seen = self._alerts.shown_of_hours() | seen
-        outputs += self._alerts.show_only(seen, clock, because, has_news=False)
-        days = (one.row.end for one in rows if one.row.window is WindowKind.DAY)
-        self._is_stale |= ahead.sync_gap_usual_h != usual_h or silence_until in days
-        return outputs
-
-    def _view(
-        self, rows: Iterable[UnsettledRow], clock: float
-    ) -> tuple[list[Output], dict[str, Alert]]:
-        """Score rows in their order and let the policy ahead take them; what it tells, by id."""
         outputs: list[Output] = []
         self.changes += 1
-        self._ripe_s, self._are_dates_stale = math.inf, False
+        usual_h = self._ahead.sync_gap_usual_h
+        seen = self._alerts.shown_of(KINDS_OF[Reach.ALL ^ reach])
+        self._take_back(reach)
         models, devices = self._models.ahead(), dict(self._devices)
-        is_relearned, self._is_stale = bool(self._relearned), False
-        seen: dict[str, Alert] = {}
+        is_relearned, is_new = bool(self._relearned), False
         for unsettled in rows:
-            if _is_of_new_device(devices, unsettled.row):
-                is_relearned = self._is_stale = True
+            if is_of_new(devices, unsettled.row):
+                is_relearned = is_new = True
                 # What is usual is shared with the settled models: these need their own.
                 models = SubjectModels.from_state(models.to_state(), self._config, self._cohort)
                 models.relearn(WEARABLE_CHANNELS, [unsettled.row.window])
@@ -304,7 +310,27 @@ class Detection:
             models.observe(unsettled.row, anomalies)
             outputs += self._scored(anomalies, is_news=unsettled.is_news)
             seen.update((alert.alert_id, alert) for alert in alerts)
-        return outputs, seen
+        if is_new:
+            self._stale = Reach.ALL
+        elif reach is Reach.DATES and self._ahead.sync_gap_usual_h != usual_h:
+            self._stale |= Reach.HOURS
+        because: Because = "data" if is_revised else "learned"
+        outputs += self._alerts.show_only(seen, clock, because, has_news=self.has_news)
+        self.has_news = False
+        return outputs
+
+    def _take_back(self, reach: Reach) -> None:
+        """Have the policy ahead know what the settled one knows."""
+        keys = self._policy.dated_keys
+        if reach is Reach.ALL:
+            self._ahead = self._state.copy()
+        elif reach is Reach.HOURS:
+            self._ahead.take_back_hours(self._state, keys)
+        else:
+            self._ahead.take_back_dates(self._state, keys)
+        self._stale &= ~reach
+        if reach & Reach.DATES:
+            self._ripe_s, self._before = math.inf, None
 
     def _look(
         self, unsettled: UnsettledRow, models: SubjectModels, clock: float, *, is_relearned: bool
@@ -321,7 +347,11 @@ class Detection:
         context = msgspec.structs.replace(
             context, muted=context.muted or is_young, relearned=is_relearned
         )
-        return anomalies, self._policy.step(self._ahead, row, anomalies, context)
+        before = self._ahead.of_dates(self._policy.dated_keys) if unsettled.is_dated else None
+        alerts = self._policy.step(self._ahead, row, anomalies, context)
+        if unsettled.is_dated:
+            self._before = None if alerts else _encode(before)
+        return anomalies, alerts
 
     def _scored(self, anomalies: Scores, *, is_news: bool) -> Iterable[Anomaly]:
         """What is to be said of scores: all of a row just said, else where usual and not change."""
@@ -353,27 +383,8 @@ class Detection:
         for identity in self._alerts.staff.relearnings(row, due):
             if identity not in self._relearned:
                 self._relearned.add(identity)
-                self._is_stale = True
+                self._stale = Reach.ALL
                 self._models.relearn()
-
-
-def _is_other(devices: dict[WindowKind, str], row: FeatureRow) -> bool:
-    """Whether a row is of another device than the one known of its kind of window."""
-    before = devices.get(row.window)
-    return before is not None and row.device_type is not None and before != row.device_type
-
-
-def _is_of_new_device(devices: dict[WindowKind, str], row: FeatureRow) -> bool:
-    """Note the device of a row; whether it is another model than that of the one before.
-
-    Each kind of window for itself, since hours settle before the nights and days around them. A
-    row of which no device is known says nothing.
-    """
-    if row.window not in SCORED_WINDOWS or row.device_type is None:
-        return False
-    is_other = _is_other(devices, row)
-    devices[row.window] = row.device_type
-    return is_other
 
 
 def _anomaly_key(anomaly: Anomaly) -> AnomalyKey:

@@ -8,6 +8,7 @@ side by side and are compressed for themselves, since that is how they become sm
 
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Self
 
 import msgspec
@@ -16,6 +17,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from streams.events import WindowKind
+from streams.packing import deflated
 
 HISTORY_DAYS = 30
 """Dates of each kind that are kept."""
@@ -31,7 +33,7 @@ EPOCHS = 24 * 60 // EPOCH_MIN
 
 _HOURS_BYTES = 2 * HOURS
 _EMPTY = bytes([255]) * _HOURS_BYTES
-_LEVEL = 9
+_deflated = partial(deflated, level=9, window=13)
 
 
 class NightDigest(Struct, frozen=True, array_like=True, tag="night"):
@@ -204,7 +206,7 @@ def epoch_bits(kept: bytes) -> int:
 
 
 def _pack_nights(nights: Mapping[int, NightDigest]) -> bytes:
-    return zlib.compress(_encode(nights), _LEVEL)
+    return _deflated(_encode(nights))
 
 
 def _pack_days(days: Mapping[int, DayDigest]) -> bytes:
@@ -217,8 +219,8 @@ def _pack_days(days: Mapping[int, DayDigest]) -> bytes:
     rest = [(date, day.rest_min, day.rmssd_cms, day.scores) for date, day in days.items()]
     return _encode(
         _PackedDays(
-            zlib.compress(_encode(rest), _LEVEL),
-            [zlib.compress(plane.tobytes(), _LEVEL) for plane in planes],
+            _deflated(_encode(rest)),
+            [_deflated(plane.tobytes()) for plane in planes],
         )
     )
 

@@ -5,8 +5,9 @@ then the later in the log, wholly. Without ``recordId``, some types need more th
 told apart. Records are kept encoded, by type, source and date.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from operator import attrgetter
+from operator import attrgetter, eq, itemgetter
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,7 @@ from streams.decoding import record_date, record_time
 from streams.events import (
     RECORD_TYPES,
     SCHEMA_OF_TYPE,
+    Interval,
     MoodCheckIn,
     PhoneAppUsage,
     PhoneCall,
@@ -55,6 +57,8 @@ _day_decoders = {
     )
     for schema, record_type in RECORD_TYPES.items()
 }
+
+_record_of = itemgetter(1)
 
 REVISION_HORIZON_S = 5 * 86_400
 """A record that began this long (s) before what is late is not revised any more."""
@@ -129,11 +133,13 @@ DayRecords = list[tuple[str, int, str, Columns | list[Entry]]]
 class Listed:
     """The single records of one subject that unsettled windows may still read."""
 
-    __slots__ = ("_days",)
+    __slots__ = ("_days", "_last_ends_s")
 
     def __init__(self) -> None:
         # schema -> source -> day since the epoch -> encoded entries
         self._days: dict[str, dict[Source, dict[int, bytes]]] = {}
+        # schema of intervals -> an instant (s UTC) by which all of them have ended
+        self._last_ends_s: dict[str, float] = {}
 
     def add(
         self, schema: str, source: Source, record: Record, *, received: float, cutoff_s: float
@@ -160,35 +166,14 @@ class Listed:
         entries = _unpack(days.get(day))
         entries.append(Entry(received, msgspec.Raw(_encoder.encode(record))))
         days[day] = _pack(entries)
+        if schema in self._last_ends_s and isinstance(record, Interval):
+            end_s = record.time + record.duration
+            self._last_ends_s[schema] = max(self._last_ends_s[schema], end_s)
         return Placed(min(starts))
 
-    def read(self, schema: str, first_day: int, last_day: int) -> Iterator[tuple[Source, Record]]:
-        """Records of a type that begin on the given days (since the epoch, both included).
-
-        Sources come in the order of their priority, records in the order of their beginning.
-        """
-        by_source = self._days.get(schema, {})
-        for source in sorted(by_source):
-            days = by_source[source]
-            for record in _records(schema, days, range(first_day, last_day + 1)):
-                yield source, record
-
-    def of_first(self, schema: str, first_day: int, stop_s: float) -> list[Record]:
-        """Records of a type that begin before ``stop_s``, of the source that goes first.
-
-        Only sources count that have any such record from ``first_day`` on.
-        """
-        last_day = int(stop_s // 86_400)
-        by_source = self._days.get(schema, {})
-        for source in sorted(by_source):
-            days = by_source[source]
-            read = _records(schema, days, range(first_day, last_day + 1))
-            start_s = _start_getters[schema]
-            is_ahead = bool(read) and start_s(read[-1]) >= stop_s
-            begun = [record for record in read if start_s(record) < stop_s] if is_ahead else read
-            if begun:
-                return begun
-        return []
+    def reading(self) -> "ListedReading":
+        """What it holds now, to be read type by type."""
+        return ListedReading(self._days, self._last_ends_s)
 
     def forget_before(self, day: int) -> None:
         """Drop the records that begin before a day (since the epoch)."""
@@ -229,6 +214,69 @@ class Listed:
             for source, days in sorted(sources.items()):
                 if day in days:
                     yield schema, source, days[day]
+
+
+class ListedReading:
+    """Single records, to be read while none is added; each type and stretch is decoded once."""
+
+    __slots__ = ("_days", "_found", "_last_ends_s")
+
+    def __init__(
+        self,
+        days: Mapping[str, Mapping[Source, Mapping[int, bytes]]],
+        last_ends_s: dict[str, float],
+    ) -> None:
+        self._days = days
+        self._last_ends_s = last_ends_s
+        self._found: dict[tuple[str, Source, int, int], list[Record]] = {}
+
+    def read(self, schema: str, first_day: int, last_day: int) -> Iterator[tuple[Source, Record]]:
+        """Records of a type that begin on the given days (since the epoch, both included).
+
+        Sources come in the order of their priority, records in the order of their beginning.
+        """
+        for source in sorted(self._days.get(schema, ())):
+            for record in self._of(schema, source, first_day, last_day):
+                yield source, record
+
+    def have_ended(self, schema: str, instant_s: float) -> bool:
+        """Whether all intervals of a type have ended by an instant (s UTC).
+
+        Asked of every hour, and mostly so: the answer is kept, and found once after a restart.
+        """
+        if schema not in self._last_ends_s:
+            by_source = self._days.get(schema, {})
+            days = {day for kept in by_source.values() for day in kept}
+            told = self.read(schema, min(days), max(days)) if days else ()
+            ends_s = (r.time + r.duration for _, r in told if isinstance(r, Interval))
+            self._last_ends_s[schema] = max(ends_s, default=-math.inf)
+        return self._last_ends_s[schema] <= instant_s
+
+    def of_first(self, schema: str, first_day: int, stop_s: float) -> list[Record]:
+        """Records of a type that begin before ``stop_s``, of the source that goes first.
+
+        Only sources count that have any such record from ``first_day`` on.
+        """
+        for source in sorted(self._days.get(schema, ())):
+            read = self._of(schema, source, first_day, int(stop_s // 86_400))
+            start_s = _start_getters[schema]
+            is_ahead = bool(read) and start_s(read[-1]) >= stop_s
+            begun = [record for record in read if start_s(record) < stop_s] if is_ahead else read
+            if begun:
+                return begun
+        return []
+
+    def _of(self, schema: str, source: Source, first_day: int, last_day: int) -> list[Record]:
+        """Records of one source, in the order of their beginning."""
+        key = schema, source, first_day, last_day
+        if key not in self._found:
+            days, decode = self._days[schema][source], _day_decoders[schema].decode
+            told: list[Record] = []
+            for day in range(first_day, last_day + 1):
+                if day in days:
+                    told += map(_record_of, decode(unpack_small(days[day])))
+            self._found[key] = _in_order(schema, told)
+        return self._found[key]
 
 
 def _to_columns(schema: str, entries: list[Entry]) -> Columns:
@@ -279,18 +327,14 @@ def _remove(days: dict[int, bytes], day: int, entry: Entry) -> None:
         del days[day]
 
 
-def _records(schema: str, days: dict[int, bytes], wanted: range) -> list[Record]:
-    """Records of one source on the days that are wanted, in the order of their beginning."""
-    found: list[Record] = []
-    decode = _day_decoders[schema].decode
-    for day in wanted:
-        packed = days.get(day)
-        if packed is not None:
-            found += [record for _, record in decode(unpack_small(packed))]
+def _in_order(schema: str, found: list[Record]) -> list[Record]:
+    """Records in the order of their beginning; of one instant, by what they stand for."""
     start_s = _start_getters[schema]
-    if schema in _APART or any(record.record_id is not None for record in found):
+    found.sort(key=start_s)
+    starts = list(map(start_s, found))
+    if any(map(eq, starts, starts[1:])) and (
+        # Without ids, what begins at the same time is the same record of most types.
+        schema in _APART or any(record.record_id is not None for record in found)
+    ):
         found.sort(key=lambda record: (start_s(record), str(_identity(record))))
-    else:
-        # Without ids, what begins at the same time is the same record of such a type.
-        found.sort(key=start_s)
     return found

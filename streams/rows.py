@@ -1,12 +1,12 @@
 """Rows of one subject: the values and coverage of a window, as they are said to the world."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 import msgspec
 from msgspec import Struct
 
+from detectors.terms import SCORED_WINDOWS
 from streams.events import FeatureRow, MinuteRows, Subject, WindowKind
-from streams.evidence import Evidence
 from streams.features import compute
 from streams.features.base import Bounds, Values, Window
 from streams.features.digest import digest_of
@@ -15,6 +15,7 @@ from streams.history import NO_PAST, DayDigest, Digest, NightDigest, Past
 from streams.localtime import date_of_index
 from streams.packing import pack_small, unpack_small
 from streams.timeline import Timeline
+from streams.unsettled import Place
 from streams.windows import ORDER, due_s, settling_order
 
 SYNC_GAPS_MAX = 28
@@ -31,8 +32,9 @@ SYNC_QUANTILE = 0.9
 
 
 class Shown(Struct, frozen=True, array_like=True):
-    """A provisional row as it was last said; ``digest``: what rows of later dates read of it.
+    """A provisional row as it was last said, its names in order.
 
+    ``digest``: what rows of later dates read of it.
     ``said_minute``: of a night or day, the clock's minute when it was last said.
     """
 
@@ -56,8 +58,9 @@ class Shown(Struct, frozen=True, array_like=True):
     def repeated(self, extra: Values) -> "Shown":
         """The same with the next revision, and with what the subject tells of the window now."""
         told = {name: value for name, value in self.values.items() if name not in TOLD_BY_SUBJECT}
+        values = dict(sorted({**told, **extra}.items()))
         return msgspec.structs.replace(
-            self, values={**told, **extra}, revision=self.revision + 1, said_minute=0
+            self, values=values, revision=self.revision + 1, said_minute=0
         )
 
 
@@ -68,52 +71,54 @@ _decoder = msgspec.msgpack.Decoder(Shown)
 class ShownRows:
     """The unsettled rows of a subject as they were last said, packed: there are a hundred."""
 
-    __slots__ = ("_packed",)
+    __slots__ = ("_hours", "_packed")
 
     def __init__(self) -> None:
-        self._packed: dict[tuple[WindowKind, int], bytes] = {}
+        self._hours = Timeline()
+        # By kind of window: hour or date (since the epoch) -> row
+        self._packed: dict[WindowKind, dict[int, bytes]] = {kind: {} for kind in SCORED_WINDOWS}
 
     def __contains__(self, bounds: Bounds) -> bool:
         """Whether the row of a window was said."""
-        return _key(bounds) in self._packed
+        return _place(bounds) in self._packed[bounds.kind]
 
     def hours(self, first: int, stop: int) -> int:
         """Bits of the hours from ``first`` up to ``stop`` (since the epoch) whose row was said."""
-        said = 0
-        for kind, hour in self._packed:
-            if kind is WindowKind.HOUR and first <= hour < stop:
-                said |= 1 << (hour - first)
-        return said
+        return self._hours.between(first, stop)
 
-    def is_last(self, bounds: Bounds) -> bool:
-        """Whether a window follows all those of its kind, nights and days being of one."""
-        if bounds.kind is WindowKind.HOUR:
-            later = bounds.start // 60
-            return all(kind is not WindowKind.HOUR or at < later for kind, at in self._packed)
-        own = bounds.date, ORDER[bounds.kind]
-        dated = ((at, ORDER[kind]) for kind, at in self._packed if kind is not WindowKind.HOUR)
-        return all(before < own for before in dated)
+    def place_of(self, bounds: Bounds) -> Place:
+        """Where a window lies among the hours, or the nights and days, whose row was said."""
+        kinds = (WindowKind.HOUR,) if bounds.kind is WindowKind.HOUR else _DATED
+        said = [(max(self._packed[kind]), ORDER[kind]) for kind in kinds if self._packed[kind]]
+        own, last = (_place(bounds), ORDER[bounds.kind]), max(said, default=(-1, -1))
+        if own > last:
+            return Place.AFTER
+        return Place.LAST if own == last else Place.WITHIN
 
     def get(self, bounds: Bounds) -> Shown | None:
         """The row of a window, None when it was never said."""
-        packed = self._packed.get(_key(bounds))
+        packed = self._packed[bounds.kind].get(_place(bounds))
         return None if packed is None else _unpack(packed)
 
     def put(self, shown: Shown) -> None:
         """Keep a row in the place of the one said before."""
-        self._packed[_key(shown.bounds)] = _pack(shown)
+        place = _place(shown.bounds)
+        self._packed[shown.bounds.kind][place] = _pack(shown)
+        if shown.bounds.kind is WindowKind.HOUR:
+            self._hours.add(place, place + 1)
 
     def pop(self, bounds: Bounds) -> Shown | None:
         """Give the row of a window and forget it."""
-        packed = self._packed.pop(_key(bounds), None)
+        place = _place(bounds)
+        packed = self._packed[bounds.kind].pop(place, None)
+        if bounds.kind is WindowKind.HOUR:
+            self._hours.forget_before(place + 1)
         return None if packed is None else _unpack(packed)
 
-    def in_order(
-        self, lateness_s: float, kinds: Container[WindowKind] = tuple(WindowKind)
-    ) -> list[Shown]:
-        """Rows in the order in which their windows will settle."""
-        packed = [packed for (kind, _), packed in self._packed.items() if kind in kinds]
-        shown = list(map(_unpack, packed))
+    def in_order(self, lateness_s: float, kinds: Container[WindowKind]) -> list[Shown]:
+        """Rows of some kinds in the order in which their windows will settle."""
+        wanted = (packed for kind, packed in self._packed.items() if kind in kinds)
+        shown = [_unpack(row) for packed in wanted for row in packed.values()]
         shown.sort(key=lambda row: settling_order(row.bounds, due_s(row.bounds, lateness_s)))
         return shown
 
@@ -121,8 +126,9 @@ class ShownRows:
         """Digests of the rows of a kind, of dates before a window's, the oldest first."""
         if bounds.kind is WindowKind.HOUR:
             return NO_PAST
-        keys = sorted(k for k in self._packed if k[0] is bounds.kind and k[1] < bounds.date)
-        found = {key[1]: _unpack(self._packed[key]).digest for key in keys}
+        packed = self._packed[bounds.kind]
+        dates = sorted(date for date in packed if date < bounds.date)
+        found = {date: _unpack(packed[date]).digest for date in dates}
         return Past(
             {date: kept for date, kept in found.items() if isinstance(kept, NightDigest)},
             {date: kept for date, kept in found.items() if isinstance(kept, DayDigest)},
@@ -130,31 +136,35 @@ class ShownRows:
 
     def days(self) -> set[int]:
         """Days (since the epoch) that have rows: an hour's in UTC, a night's and a day's own."""
-        return {_day(key) for key in self._packed}
+        return {_day(kind, place) for kind, packed in self._packed.items() for place in packed}
 
     def sign_of(self, day: int) -> int:
         """A number that differs, within this process, whenever a day has other rows."""
-        return hash(tuple(self._packed[key] for key in self._keys_of(day)))
+        return hash(tuple(self._of_day(day)))
 
     def to_state(self, day: int) -> list[Shown]:
         """The rows of a day."""
-        return [_unpack(self._packed[key]) for key in self._keys_of(day)]
+        return [_unpack(packed) for packed in self._of_day(day)]
 
     def add_state(self, state: list[Shown]) -> None:
         """Take in the rows of a day as they were."""
         for shown in state:
             self.put(shown)
 
-    def _keys_of(self, day: int) -> list[tuple[WindowKind, int]]:
-        return sorted(key for key in self._packed if _day(key) == day)
+    def _of_day(self, day: int) -> Iterator[bytes]:
+        for kind, packed in self._packed.items():
+            for place in sorted(place for place in packed if _day(kind, place) == day):
+                yield packed[place]
 
 
-def _key(bounds: Bounds) -> tuple[WindowKind, int]:
-    return bounds.kind, bounds.start // 60 if bounds.kind is WindowKind.HOUR else bounds.date
+_DATED = (WindowKind.NIGHT, WindowKind.DAY)
 
 
-def _day(key: tuple[WindowKind, int]) -> int:
-    kind, place = key
+def _place(bounds: Bounds) -> int:
+    return bounds.start // 60 if bounds.kind is WindowKind.HOUR else bounds.date
+
+
+def _day(kind: WindowKind, place: int) -> int:
     return place // 24 if kind is WindowKind.HOUR else place
 
 
@@ -191,14 +201,13 @@ class SyncGaps(Struct):
             self.hours = [*self.hours[-SYNC_GAPS_MAX + 1 :], longest]
 
 
-def compute_shown(
-    bounds: Bounds, evidence: Evidence, *, past: Past, extra: Values, revision: int
-) -> Shown:
+def compute_shown(window: Window, *, extra: Values, revision: int) -> Shown:
     """Compute a window's row and its digest; ``extra`` values are told by the subject."""
-    window = Window(bounds, evidence, past)
     values, coverage = compute(window)
     values.update(extra)
-    offset_min = evidence.offsets.at(bounds.stop, bounds.zone)
+    bounds = window.bounds
+    offset_min = window.evidence.offsets.at(bounds.stop, bounds.zone)
+    values, coverage = (dict(sorted(named.items())) for named in (values, coverage))
     return Shown(bounds, offset_min * 60, values, coverage, revision, digest_of(window))
 
 
@@ -221,22 +230,20 @@ def feature_row(
         end=bounds.stop * 60.0,
         local_date=date_of_index(bounds.date),
         utc_offset=shown.utc_offset,
-        values=dict(sorted(shown.values.items())),
-        coverage=dict(sorted(shown.coverage.items())),
+        values=shown.values,
+        coverage=shown.coverage,
         revision=shown.revision,
         settled=settled,
         epoch=epoch,
     )
 
 
-def minute_rows(
-    row: FeatureRow, bounds: Bounds, evidence: Evidence, only: int | None
-) -> MinuteRows | None:
+def minute_rows(row: FeatureRow, window: Window, only: int | None) -> MinuteRows | None:
     """Minutes of an hour in one message; ``only`` are the bits of the minutes to say, None: all.
 
     None when there is no such minute with a value.
     """
-    minutes = minute_values(Window(bounds, evidence), only)
+    minutes = minute_values(window, only)
     if not minutes:
         return None
     return MinuteRows(

@@ -7,6 +7,7 @@ subjects can be processed in any order and on any number of workers.
 import math
 from collections.abc import Container, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Self
 
 import msgspec
@@ -16,7 +17,7 @@ from streams.events import Envelope, FeatureRow, Operation, Output, Subject, Win
 from streams.evidence import Added, Evidence
 from streams.features.base import Bounds, Values, Window
 from streams.features.sleep import sleeps
-from streams.history import History, Past
+from streams.history import History
 from streams.listed import Source
 from streams.registry import Enrolment
 from streams.rows import (
@@ -31,7 +32,7 @@ from streams.rows import (
 from streams.subject_parts import SubjectDay, SubjectHead, Terms
 from streams.timeline import places_of
 from streams.unsettled import Said, UnsettledRow
-from streams.windows import Windows, due_s, settling_order
+from streams.windows import ORDER, Windows, due_s, settling_order
 
 _DATE_KINDS = (WindowKind.NIGHT, WindowKind.DAY)
 _NEVER = 10**9
@@ -45,6 +46,7 @@ class SubjectState:
         "_dirty_date",
         "_dirty_from_s",
         "_early",
+        "_ending",
         "_enrolled_s",
         "_epoch",
         "_gaps",
@@ -85,6 +87,7 @@ class SubjectState:
         self.history = History()
         self._shown = ShownRows()
         self._early: set[int] = set()
+        self._ending = _NEVER
         self._shown_until_s = -math.inf
         # Rows up to here may have been said by another release, which computes otherwise.
         self._restored_until_s = -math.inf
@@ -175,18 +178,18 @@ class SubjectState:
 
     def advance(self, clock: float) -> list[Output]:
         """Bring rows, scores and alerts up to the minimum clock (s UTC)."""
+        oldest = self._windows.oldest_minute()
         outputs = self.settle(clock)
-        has_settled = bool(outputs)
         said = self._show(clock)
         outputs += said.outputs
         outputs += self.detection.look(said, clock, partial(self._unsettled, said))
-        if has_settled:
+        if self._windows.oldest_minute() != oldest:
             self._forget(clock)
         return outputs
 
     def next_wake(self, clock: float) -> float:
-        """The next instant (s UTC) at which a window ends or settles."""
-        return self._windows.next_instant(clock, self._config, self.current)
+        """The next instant (s UTC) at which a window ends or settles, after `advance`."""
+        return self._windows.next_instant(clock, self._config, self.current, self._ending)
 
     def settle(self, clock: float) -> list[Output]:
         """Settle every window that is due by ``clock``, in their order."""
@@ -216,7 +219,8 @@ class SubjectState:
         if said is not None and self._stands(said, bounds):
             return said.repeated(self._extra(bounds))
         revision = said.revision + 1 if said is not None else 0
-        shown = self._computed(bounds, revision, self.history.past(bounds.kind))
+        window = Window(bounds, self.evidence, self.history.past(bounds.kind))
+        shown = compute_shown(window, extra=self._extra(bounds), revision=revision)
         if said is not None and said.digest != shown.digest:
             # Rows of later dates were said with what this one kept before.
             self._dirty_date = min(self._dirty_date, bounds.date + 1)
@@ -231,7 +235,7 @@ class SubjectState:
     def _settle_minutes(self, row: FeatureRow, bounds: Bounds, due_instant: float) -> list[Output]:
         if bounds.kind is not WindowKind.HOUR:
             return []
-        minutes = minute_rows(row, bounds, self.evidence, None)
+        minutes = minute_rows(row, Window(bounds, self.evidence), None)
         if minutes is None:
             return []
         outputs: list[Output] = [minutes]
@@ -285,10 +289,6 @@ class SubjectState:
         enrolment = self._registered(due)
         return self.current if enrolment is None else enrolment.subject
 
-    def _computed(self, bounds: Bounds, revision: int, past: Past) -> Shown:
-        extra = self._extra(bounds)
-        return compute_shown(bounds, self.evidence, past=past, extra=extra, revision=revision)
-
     def _extra(self, bounds: Bounds) -> Values:
         if bounds.kind is WindowKind.NIGHT:
             return {}
@@ -300,7 +300,7 @@ class SubjectState:
 
     def _show(self, clock: float) -> Said:
         """Say the rows of windows that have ended, and those that data has changed, once."""
-        said = Said()
+        said, window = Said(), None
         for bounds in self._ended(clock):
             is_early = bounds.stop * 60.0 + self._config.grace_s > clock
             is_known = bounds in self._shown
@@ -313,29 +313,31 @@ class SubjectState:
             old = self._shown.get(bounds)
             revision = old.revision + 1 if old is not None else 0
             past = self.history.past(bounds.kind, self._shown.past(bounds))
-            new = self._computed(bounds, revision, past)
+            window = Window(bounds, self.evidence, past, beside=window)
+            new = compute_shown(window, extra=self._extra(bounds), revision=revision)
             row = feature_row(new, self.user_id, self.current, epoch=self._epoch)
             if bounds.kind is WindowKind.HOUR:
-                said.outputs += self._show_minutes(row, bounds, is_new=old is None)
+                said.outputs += self._show_minutes(row, window, is_new=old is None)
             else:
                 new = msgspec.structs.replace(new, said_minute=int(clock // 60))
             if old is not None and old.is_same(new):
                 if old.digest != new.digest:
                     self._shown.put(msgspec.structs.replace(old, digest=new.digest))
                 continue
-            said.add(UnsettledRow(row, clock), follows=self._shown.is_last(bounds))
+            said.add(UnsettledRow(row, clock), self._shown.place_of(bounds))
             said.is_revised |= old is not None
             self._shown.put(new)
         self._dirty_from_s, self._dirty_date, self._has_new_sleep = math.inf, _NEVER, False
         return said
 
-    def _show_minutes(self, row: FeatureRow, bounds: Bounds, *, is_new: bool) -> list[Output]:
+    def _show_minutes(self, row: FeatureRow, window: Window, *, is_new: bool) -> list[Output]:
+        bounds = window.bounds
         self.evidence.grid.pack(bounds.start // 60)
         touched = self.evidence.touched_minutes.between(bounds.start, bounds.stop)
         if not (is_new or touched):
             return []
         self.evidence.touched_minutes.remove(bounds.start, bounds.stop)
-        minutes = minute_rows(row, bounds, self.evidence, None if is_new else touched)
+        minutes = minute_rows(row, window, None if is_new else touched)
         return [] if minutes is None else [minutes]
 
     def _is_touched(self, bounds: Bounds) -> bool:
@@ -351,15 +353,20 @@ class SubjectState:
         untouched = int(min(max(self._dirty_from_s, first * 3_600.0), stop * 3_600.0) // 3_600.0)
         for place in places_of(hours & ~self._shown.hours(first, untouched)):
             yield self._windows.hour(first + place, self.current)
-        for kind in _DATE_KINDS:
-            for bounds in self._windows.dates(kind, self.current):
-                if bounds.stop * 60.0 + grace > clock:
-                    if not self._ends_early(bounds, clock):
-                        break
+        self._ending = _NEVER
+        ended = (self._ended_of(kind, clock) for kind in _DATE_KINDS)
+        yield from sorted(chain(*ended), key=lambda bounds: (bounds.date, ORDER[bounds.kind]))
+
+    def _ended_of(self, kind: WindowKind, clock: float) -> Iterator[Bounds]:
+        """Unsettled nights or days that have ended, or whose main sleep has."""
+        for bounds in self._windows.dates(kind, self.current):
+            if bounds.stop * 60.0 + self._config.grace_s > clock:
+                self._ending = min(self._ending, bounds.stop)
+                if self._ends_early(bounds, clock):
                     yield bounds
-                    break
-                if self._windows.has_row(bounds):
-                    yield bounds
+                break
+            if self._windows.has_row(bounds):
+                yield bounds
 
     def _was_early(self, bounds: Bounds) -> bool:
         if bounds.kind is not WindowKind.NIGHT or bounds.date not in self._early:

@@ -1,11 +1,11 @@
 """Rows of windows that have not settled, as detection is told of them."""
 
-from collections.abc import Callable, Container, Iterable
-from enum import IntEnum
+from collections.abc import Callable, Container, Iterable, Mapping
+from enum import Enum, IntFlag
 
 from msgspec import Struct
 
-from detectors.terms import DATED_WINDOWS
+from detectors.terms import DATED_WINDOWS, SCORED_WINDOWS
 from streams.events import FeatureRow, Output, WindowKind
 
 
@@ -25,33 +25,56 @@ class UnsettledRow(Struct, frozen=True):
         return self.row.window in DATED_WINDOWS
 
 
+class Place(Enum):
+    """Where a row lies among those of hours, or of nights and days, that were said before."""
+
+    AFTER = "after all of them"
+    LAST = "it is the last of them"
+    WITHIN = "others follow"
+
+
 UnsettledOf = Callable[[Container[WindowKind]], Iterable[UnsettledRow]]
 """Kinds of window -> all unsettled rows of these, in the order in which they will settle."""
 
 
-class Reach(IntEnum):
-    """How much of what is unsettled has to be looked at: what was just said, and what beside it."""
+class Reach(IntFlag):
+    """What of the unsettled rows has to be looked at anew, beside those that were just said.
+
+    Hours and dates (nights and days) change nothing of what the others tell.
+    """
 
     NEWS = 0
-    DATES = 1
-    ALL = 2
+    HOURS = 1
+    DATES = 2
+    ALL = 3
+
+
+KINDS_OF: Mapping[Reach, frozenset[WindowKind]] = {
+    Reach.NEWS: frozenset(),
+    Reach.HOURS: frozenset({WindowKind.HOUR}),
+    Reach.DATES: DATED_WINDOWS,
+    Reach.ALL: frozenset(SCORED_WINDOWS),
+}
 
 
 class Said(Struct):
     """What was just said of unsettled windows: all of it, and its rows.
 
-    ``reach``: what else may read otherwise now; just the rows where each is of a window after all
-    of its kind that were said before. ``is_revised``: a row was said before with other values.
+    ``reach``: what else may read otherwise now. ``is_revised``: a row was said before with other
+    values; ``retakes``: the last of all nights and days was.
     """
 
     outputs: list[Output] = []
     rows: list[UnsettledRow] = []
     reach: Reach = Reach.NEWS
     is_revised: bool = False
+    retakes: bool = False
 
-    def add(self, unsettled: UnsettledRow, *, follows: bool) -> None:
-        """Say a row."""
+    def add(self, unsettled: UnsettledRow, place: Place) -> None:
+        """Say a row that has its place among those that were said before."""
         self.outputs.append(unsettled.row)
         self.rows.append(unsettled)
-        if not follows:
-            self.reach = max(self.reach, Reach.DATES if unsettled.is_dated else Reach.ALL)
+        if place is Place.LAST and unsettled.is_dated:
+            self.retakes = True
+        elif place is not Place.AFTER:
+            self.reach |= Reach.DATES if unsettled.is_dated else Reach.HOURS

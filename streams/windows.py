@@ -12,7 +12,7 @@ from msgspec import Struct
 from streams.config import PipelineConfig
 from streams.events import Subject, WindowKind, local_time_minutes
 from streams.evidence import Evidence
-from streams.features.base import Bounds
+from streams.features.base import DAY_MIN, Bounds
 from streams.localtime import date_end_s, first_reached
 from streams.timeline import stretched
 
@@ -113,38 +113,41 @@ class Windows:
 
     def of_date(self, kind: WindowKind, date: int, start: int, subject: Subject) -> Bounds:
         """The night or day of a date that begins at minute ``start``."""
-        clock = _minutes_of(subject.day_start) if kind is WindowKind.NIGHT else 0
-        last_date = date if kind is WindowKind.NIGHT else date + 1
-        zone = subject.time_zone
-        stop = first_reached(
-            last_date, clock, not_before=start, log=self._evidence.offsets, zone=zone
-        )
-        return Bounds(kind, start, stop, date, zone)
+        return next(self._dates_from(kind, date, start, subject))
 
     def dates(self, kind: WindowKind, subject: Subject) -> Iterator[Bounds]:
         """The unsettled nights or days, without an end."""
-        bounds = self.next_of_date(kind, subject)
-        while True:
-            yield bounds
-            bounds = self.of_date(kind, bounds.date + 1, bounds.stop, subject)
+        first = self.next_of_date(kind, subject)
+        yield first
+        yield from self._dates_from(kind, first.date + 1, first.stop, subject)
 
-    def next_instant(self, clock: float, config: PipelineConfig, subject: Subject) -> float:
-        """The next instant after ``clock`` (s UTC) at which a window may be said or settles."""
-        grace = config.grace_s
-        instants: list[float] = []
-        ending = self.next_hour(int((clock - grace) // 3_600), subject)
-        if ending is not None:
-            instants.append(ending.stop * 60.0 + grace)
+    def _dates_from(
+        self, kind: WindowKind, date: int, start: int, subject: Subject
+    ) -> Iterator[Bounds]:
+        clock = _minutes_of(subject.day_start) if kind is WindowKind.NIGHT else DAY_MIN
+        log, zone = self._evidence.offsets, subject.time_zone
+        while True:
+            stop = first_reached(date, clock, not_before=start, log=log, zone=zone)
+            yield Bounds(kind, start, stop, date, zone)
+            date, start = date + 1, stop
+
+    def next_instant(
+        self, clock: float, config: PipelineConfig, subject: Subject, ending: int
+    ) -> float:
+        """The next instant after ``clock`` (s UTC) at which a window may be said or settles.
+
+        ``ending``: where the first night or day ends (minutes since the epoch) that has not ended.
+        """
+        grace, lateness_s = config.grace_s, config.lateness_s
+        instants = [ending * 60.0 + grace]
+        hour = self.next_hour(int((clock - grace) // 3_600), subject)
+        if hour is not None:
+            instants.append(hour.stop * 60.0 + grace)
         hour = self.next_hour(self.frontier.hour, subject)
         if hour is not None:
-            instants.append(due_s(hour, config.lateness_s))
-        for kind in (WindowKind.NIGHT, WindowKind.DAY):
-            date = self.first_date(kind)
-            instants.append(due_s(Bounds(kind, 0, 0, date, ""), config.lateness_s))
-            for bounds in self.dates(kind, subject):
-                if bounds.stop * 60.0 + grace > clock:
-                    instants.append(bounds.stop * 60.0 + grace)
-                    break
+            instants.append(due_s(hour, lateness_s))
+        dates = map(self.first_date, (WindowKind.NIGHT, WindowKind.DAY))
+        instants += [date_end_s(date) + lateness_s for date in dates]
         return min(instant for instant in instants if instant > clock)
 
     def settle(self, bounds: Bounds) -> None:

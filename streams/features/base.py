@@ -16,7 +16,9 @@ from streams.cells import BEATS, COUNT, HEART, STEPS, SUM
 from streams.events import Record, WindowKind
 from streams.evidence import Evidence
 from streams.history import NO_PAST, Past
+from streams.listed import ListedReading
 from streams.localtime import date_of_index
+from streams.reading import Reading
 from streams.timeline import bit_array, bits_of, run_starts
 
 REST_LOOKBACK_MIN = 12
@@ -66,10 +68,18 @@ class BeatMinutes(Struct, frozen=True):
 class Window:
     """The evidence of one subject between ``start`` and ``stop`` (minutes since the epoch).
 
-    ``past``: what is kept of the dates before the window's, of its own kind.
+    ``past``: what is kept of the dates before the window's, of its own kind. ``beside``: a window
+    of the same evidence as it is now, whose reading this one shares.
     """
 
-    def __init__(self, bounds: Bounds, evidence: Evidence, past: Past = NO_PAST) -> None:
+    def __init__(
+        self,
+        bounds: Bounds,
+        evidence: Evidence,
+        past: Past = NO_PAST,
+        *,
+        beside: "Window | None" = None,
+    ) -> None:
         self.bounds = bounds
         self.start = bounds.start
         self.stop = bounds.stop
@@ -79,7 +89,8 @@ class Window:
         self.evidence = evidence
         self.past = past
         self.found: dict[str, Any] = {}
-        self.grid = evidence.grid.reading()
+        self.grid: Reading = evidence.grid.reading() if beside is None else beside.grid
+        self.listed: ListedReading = evidence.listed.reading() if beside is None else beside.listed
 
     @cached_property
     def heart(self) -> HeartMinutes | None:
@@ -129,8 +140,7 @@ class Window:
     def records(self, schema: str) -> list[tuple[tuple[int, str], Record]]:
         """Single records of a type that begin at most ``LOOKBACK_DAYS`` before the window."""
         last_day = self.stop // 1_440
-        read = self.evidence.listed.read
-        return list(read(schema, self.first_listed_day, last_day))
+        return list(self.listed.read(schema, self.first_listed_day, last_day))
 
     @property
     def first_listed_day(self) -> int:
@@ -146,7 +156,7 @@ class Window:
 
     def _dated(self, schema: str) -> Record | None:
         date = self.bounds.date
-        for _, record in self.evidence.listed.read(schema, date, date):
+        for _, record in self.listed.read(schema, date, date):
             if getattr(record, "date", None) == date_of_index(date):
                 return record
         return None

@@ -17,6 +17,7 @@ from streams.features.base import (
     told_elsewhere,
 )
 from streams.features.sleep import asleep_minutes, main_sleep, night_minutes, small_hours
+from streams.timeline import bit_array
 
 HOUR_REST_MIN = 10
 """Fewest minutes at rest for the resting heart rate of an hour."""
@@ -68,18 +69,22 @@ def minute_values(window: Window, only: int | None = None) -> list[MinuteValues]
     arrays = window.grid.channel(window.start, window.stop, HEART, (COUNT, SUM, LEAST, MOST))
     if arrays is None:
         return []
-    cells = enumerate(zip(*(array.tolist() for array in arrays), strict=True))
+    told = arrays[0] > 0
+    if only is not None:
+        told &= bit_array(only, window.length)
+    at = np.flatnonzero(told)
+    count, total, least, most = (array[at] for array in arrays)
+    columns = ((at + window.start) * 60.0, total / (count * 10.0), least / 10.0, most / 10.0)
     return [
         MinuteValues(
-            start=(window.start + minute) * 60.0,
+            start=start,
             values={
-                "heart_rate_mean_bpm": total / (count * 10.0),
-                "heart_rate_min_bpm": least / 10.0,
-                "heart_rate_max_bpm": most / 10.0,
+                "heart_rate_mean_bpm": mean,
+                "heart_rate_min_bpm": low,
+                "heart_rate_max_bpm": high,
             },
         )
-        for minute, (count, total, least, most) in cells
-        if count and (only is None or only >> minute & 1)
+        for start, mean, low, high in zip(*(c.tolist() for c in columns), strict=True)
     ]
 
 

@@ -160,7 +160,7 @@ def _span(window: Window) -> _Span | None:
     is_afternoon = window.local_clock >= _SPAN_STOP_MIN
     stop = own.start + int(is_afternoon.argmax()) if is_afternoon.any() else own.stop
     start = own.start - _EVENING_MIN
-    part = Window(Bounds(own.kind, start, stop, own.date, own.zone), window.evidence)
+    part = Window(Bounds(own.kind, start, stop, own.date, own.zone), window.evidence, beside=window)
     use = phone_use(part)
     if use is None:
         return None

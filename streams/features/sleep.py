@@ -98,7 +98,9 @@ def asleep_minutes(window: Window) -> Bools:
 
 def _of_first(window: Window, schema: str) -> list[Record]:
     """Sleeps of the source that goes first: what ended before the window leaves nothing in it."""
-    return window.evidence.listed.of_first(schema, window.first_listed_day, window.stop_s)
+    if window.listed.have_ended(schema, window.start_s):
+        return []
+    return window.listed.of_first(schema, window.first_listed_day, window.stop_s)
 
 
 def small_hours(window: Window) -> Bools:
@@ -119,7 +121,7 @@ def _by_source(
 ) -> dict[tuple[int, str], list[SleepEpisode | SleepStage]]:
     found: dict[tuple[int, str], list[SleepEpisode | SleepStage]] = {}
     last_day = window.stop // 1_440
-    for source, record in window.evidence.listed.read(schema, window.first_listed_day, last_day):
+    for source, record in window.listed.read(schema, window.first_listed_day, last_day):
         if isinstance(record, SleepEpisode | SleepStage) and record.time < window.stop_s:
             found.setdefault(source, []).append(record)
     return found

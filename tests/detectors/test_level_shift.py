@@ -16,7 +16,7 @@ from detectors.base import DAY
 from detectors.cohort import Prior
 from detectors.level_shift import HORIZON, LevelShift, Term
 from detectors.patterns import Domain
-from detectors.shifts import SPAN_DAYS, Day, Role, _strengths
+from detectors.shifts import SPAN_DAYS, Role, _strengths
 
 CENTRE, FLOOR = 100.0, 8.0
 TAUGHT = 60
@@ -94,14 +94,13 @@ def test_the_strength_of_whitened_days_is_that_of_generalised_least_squares(
     """The same for a first day that follows on others, worked out without a detector."""
     values = _series(persistence, [0.3, *drawn])
     new_sd = FLOOR * math.sqrt(1.0 - persistence**2)
+    gain = FLOOR / new_sd
     days = [
-        Day(
-            day=number,
-            value=0.0,
-            expected=0.0,
-            innovation=float(values[number] - persistence * values[number - 1]) / new_sd,
-            onset=FLOOR / new_sd,
-            after=FLOOR * (1.0 - persistence) / new_sd,
+        (
+            number,
+            float(values[number] - persistence * values[number - 1]) / new_sd,
+            gain,
+            gain * (1.0 - persistence),
         )
         for number in range(1, len(values))
     ]

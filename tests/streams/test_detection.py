@@ -2,7 +2,7 @@
 made-up person, settled one after the other and shown before they settle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 import pytest
@@ -20,7 +20,7 @@ from streams.events import (
     Output,
     WindowKind,
 )
-from streams.unsettled import Reach, Said, UnsettledRow
+from streams.unsettled import Place, Reach, Said, UnsettledRow
 from tests.detectors.people import Person, features_of
 from tests.detectors.rows import CONFIG, DAY_S, row
 
@@ -201,32 +201,70 @@ def _hours(count: int, **values: float) -> list[FeatureRow]:
     return [row(WindowKind.HOUR, 24 * TAUGHT + place, values) for place in range(count)]
 
 
-@pytest.mark.parametrize(
-    ("place", "values"),
-    [(2, {"sleep_duration_min": 440.0}), (3, {"screen_min": 180.0}), (3, {"silence_h": 1.0})],
-)
-def test_nights_and_days_looked_at_beside_hours_tell_what_a_look_at_all_tells(
-    watched: _Watched, place: int, values: dict[str, float]
-) -> None:
+def _week(watched: _Watched, silence_h: float) -> list[UnsettledRow]:
+    """Unsettled rows with changed nights and days, in the order in which they settle."""
     hours = [
-        msgspec.structs.replace(one, values={"heart_rate_mean_bpm": 70.0, "silence_h": float(at)})
-        for at, one in enumerate(_hours(24 * 5))
+        msgspec.structs.replace(one, values={"heart_rate_resting_bpm": bpm, "silence_h": silence_h})
+        for one, bpm in zip(_hours(24 * 5), [70.0, 71.0, 120.0] * 40, strict=True)
     ]
     dates = watched.days(3, sleep_duration_min=-150.0, screen_min=220.0)
-    rows = _unsettled(hours + dates, 0.0)
+    return _unsettled(hours + dates, 0.0)
+
+
+@pytest.mark.parametrize("silence_h", [0.0, 200.0])
+@pytest.mark.parametrize(
+    ("place", "values", "reach"),
+    [
+        (-4, {"sleep_duration_min": 440.0}, Reach.DATES),
+        (-3, {"screen_min": 180.0}, Reach.DATES),
+        (-3, {"silence_h": 1.0}, Reach.DATES),
+        (20, {"heart_rate_resting_bpm": 70.0}, Reach.HOURS),
+        (119, {"heart_rate_resting_bpm": 150.0}, Reach.HOURS),
+        (119, {"silence_h": 1.0}, Reach.HOURS),
+    ],
+)
+def test_what_is_looked_at_beside_what_stands_tells_what_a_look_at_all_tells(
+    watched: _Watched, place: int, values: dict[str, float], reach: Reach, silence_h: float
+) -> None:
+    rows = _week(watched, silence_h)
     clock = rows[-1].row.end
     kinds = {alert.kind for alert in _alerts(watched.detection.view(rows, clock, is_revised=False))}
-    assert kinds == {AlertKind.CLINICAL, AlertKind.DATA}
-    place += len(hours)
-    values = rows[place].row.values | values
-    rows[place] = UnsettledRow(msgspec.structs.replace(rows[place].row, values=values), clock)
+    assert kinds == {AlertKind.CLINICAL, *([AlertKind.DATA] if silence_h else [])}
+    changed = msgspec.structs.replace(rows[place].row, values=rows[place].row.values | values)
+    rows[place] = UnsettledRow(changed, clock)
     said = Said()
-    said.add(rows[place], follows=False)
-    assert said.reach is Reach.DATES
+    said.add(rows[place], Place.WITHIN)
+    assert said.reach is reach
     twin = Detection.from_state(_kept(watched.detection), CONFIG, COHORT)
-    told = watched.detection.look(
-        said, clock, lambda kinds: [one for one in rows if one.row.window in kinds]
-    )
+    told = watched.detection.look(said, clock, lambda kinds: _of(rows, kinds))
+    assert told == twin.view(rows, clock, is_revised=False)
+    assert _kept(watched.detection) == _kept(twin)
+
+
+def _of(rows: list[UnsettledRow], kinds: Container[WindowKind]) -> list[UnsettledRow]:
+    return [one for one in rows if one.row.window in kinds]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize("changes", [{}, {"sleep_duration_min": -150.0}])
+def test_the_last_day_said_anew_tells_what_a_look_at_all_tells(
+    watched: _Watched, changes: dict[str, float], *, is_kept: bool
+) -> None:
+    rows = _unsettled(watched.days(3), 0.0)
+    clock = rows[-1].row.end
+    assert _alerts(watched.detection.view(rows[:-1], clock, is_revised=False)) == []
+    if is_kept:
+        watched.go_on_from(_kept(watched.detection))
+    last = rows[-2].row
+    values = {name: value + changes.get(name, 0.0) for name, value in last.values.items()}
+    rows[-2] = UnsettledRow(msgspec.structs.replace(last, values=values), clock)
+    rows[-1] = msgspec.structs.replace(rows[-1], is_news=True)
+    said = Said()
+    said.add(rows[-2], Place.LAST)
+    said.add(rows[-1], Place.AFTER)
+    assert (said.reach, said.retakes) == (Reach.NEWS, True)
+    twin = Detection.from_state(_kept(watched.detection), CONFIG, COHORT)
+    told = watched.detection.look(said, clock, lambda kinds: _of(rows, kinds))
     assert told == twin.view(rows, clock, is_revised=False)
     assert _kept(watched.detection) == _kept(twin)
 
@@ -258,10 +296,10 @@ def test_what_follows_stands_until_a_row_settles_otherwise_than_it_was_said(
     assert settle(second, was_said=False) is Reach.DATES
     watched.go_on_from(_kept(watched.detection))
     assert watched.detection.reach([], third.end) is Reach.DATES
-    watched.detection.view_dates([], third.end, is_revised=False)
+    watched.detection.view([], third.end, is_revised=False, reach=Reach.DATES)
     assert settle(third, was_said=True) is Reach.NEWS
-    assert settle(_hours(1)[0], was_said=False) is Reach.ALL
-    watched.detection.view([], third.end, is_revised=False)
+    assert settle(_hours(1)[0], was_said=False) is Reach.HOURS
+    watched.detection.view([], third.end, is_revised=False, reach=Reach.HOURS)
     assert watched.detection.reach([], third.end) is Reach.NEWS
     watched.detection.notice()
     assert watched.detection.reach([], third.end) is Reach.ALL

@@ -47,7 +47,7 @@ def add(
 
 
 def held(listed: Listed) -> list[Record]:
-    return [record for _, record in listed.read("sleep_episode/1", DAY - 9, DAY + 9)]
+    return [record for _, record in listed.reading().read("sleep_episode/1", DAY - 9, DAY + 9)]
 
 
 def test_a_later_received_record_revises_and_an_earlier_one_does_not() -> None:
@@ -85,11 +85,11 @@ def test_what_comes_at_one_time_without_an_id_is_told_apart_by_what_it_is(
     listed = Listed()
     for received, record in enumerate([*records, *reversed(records)]):
         listed.add(schema, WATCH, record, received=float(received), cutoff_s=0.0)
-    found = [record for _, record in listed.read(schema, DAY - 9, DAY + 9)]
+    found = [record for _, record in listed.reading().read(schema, DAY - 9, DAY + 9)]
     assert sorted(found, key=repr) == sorted(records, key=repr)
     other = Listed()
     other.add_state(DAY, listed.to_state(DAY))
-    assert [record for _, record in other.read(schema, DAY - 9, DAY + 9)] == found
+    assert [record for _, record in other.reading().read(schema, DAY - 9, DAY + 9)] == found
 
 
 def test_app_use_of_one_category_that_grew_is_a_revision() -> None:
@@ -97,7 +97,7 @@ def test_app_use_of_one_category_that_grew_is_a_revision() -> None:
     for received, used_s in enumerate((300.0, 900.0)):
         used = _used("social", used_s)
         listed.add("phone_app_usage/1", WATCH, used, received=received, cutoff_s=0.0)
-    found = [record for _, record in listed.read("phone_app_usage/1", DAY - 9, DAY + 9)]
+    found = [record for _, record in listed.reading().read("phone_app_usage/1", DAY - 9, DAY + 9)]
     assert found == [_used("social", 900.0)]
 
 
@@ -133,7 +133,7 @@ def test_timed_and_dated_variability_stand_side_by_side() -> None:
     timed = HeartRateVariability(time=NIGHT_S, duration=300.0, rmssd=50.0)
     for record in (dated, timed):
         listed.add("heart_rate_variability/1", WATCH, record, received=1.0, cutoff_s=0.0)
-    assert len(list(listed.read("heart_rate_variability/1", DAY, DAY))) == 2
+    assert len(list(listed.reading().read("heart_rate_variability/1", DAY, DAY))) == 2
 
 
 def test_records_at_rest_come_back_as_they_were_those_of_version_1_too() -> None:
@@ -158,6 +158,6 @@ def test_the_first_source_stays_first_though_what_it_told_is_over() -> None:
     listed.add("sleep_episode/1", band, episode(1, 6), received=10.0, cutoff_s=0.0)
     stop_s = NIGHT_S + 2 * 3_600
     add(listed, episode(3, 1), received=10)
-    assert listed.of_first("sleep_episode/1", DAY - 2, stop_s) == [episode(1, 6)]
+    assert listed.reading().of_first("sleep_episode/1", DAY - 2, stop_s) == [episode(1, 6)]
     add(listed, episode(-20, 8), received=10)
-    assert listed.of_first("sleep_episode/1", DAY - 2, stop_s) == [episode(-20, 8)]
+    assert listed.reading().of_first("sleep_episode/1", DAY - 2, stop_s) == [episode(-20, 8)]

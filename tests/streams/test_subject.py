@@ -20,8 +20,8 @@ from streams.events import (
     Source,
     WindowKind,
 )
-from streams.features.base import Bounds
-from streams.rows import Shown
+from streams.features.base import Bounds, Window
+from streams.rows import Shown, compute_shown
 from streams.subject import SubjectState
 from tests.logs import HOUR_S, START_S, LogWriter, run, settled, subject
 from tests.test_determinism import CONFIG, generated_logs
@@ -45,7 +45,9 @@ class _Checked:
             shown = self._final(state, bounds, said)
             if said is not None and state._stands(said, bounds):
                 self.stood_count += 1
-                anew = state._computed(bounds, shown.revision, state.history.past(bounds.kind))
+                window = Window(bounds, state.evidence, state.history.past(bounds.kind))
+                extra = state._extra(bounds)
+                anew = compute_shown(window, extra=extra, revision=shown.revision)
                 if shown != anew:
                     self.otherwise.append((shown, anew))
             return shown

@@ -24,7 +24,7 @@ from streams.state_log import StateRecord
 MADE_SUBJECTS = 16
 SUBJECTS = 1_000
 """As many as a worker of the benchmark `memory` has."""
-BACKLOG_HOURS = 16
+BACKLOG_HOURS = 32
 """Enough for a minute and more, in which several checkpoints are taken."""
 ROUNDS = 2
 GOAL = Goal(ratio_at_least=0.9)

@@ -85,12 +85,6 @@ class Hour:
             self.packed = None
         return self.channels
 
-    def read(self) -> list[Cells | None]:
-        """Cells by channel, to be read."""
-        if self.packed is not None:
-            return _unpacked(self.packed, self.is_final)
-        return self.channels
-
     def raw(self) -> bytes:
         """The bytes of a packed hour: of each channel whether it is there, then their arrays."""
         return b"" if self.packed is None else zlib.decompress(self.packed, _RAW)
@@ -126,11 +120,6 @@ def _planes(part: array[int]) -> bytes:
     """Bytes of like rank side by side: high bytes are alike, and compress to next to nothing."""
     raw, width = part.tobytes(), part.itemsize
     return raw if width == 1 else b"".join(raw[place::width] for place in range(width))
-
-
-def _presence(channels: list[Cells | None]) -> int:
-    """A bit for each channel that an hour has."""
-    return sum((cells is not None) << channel for channel, cells in enumerate(channels))
 
 
 def _from_mean(cells: Cells, sign: int) -> Cells:
@@ -181,6 +170,12 @@ def part_of(raw: bytes, channel: int, is_final: bool) -> bytes | None:
     return raw[offset : offset + _size(channel, is_final=True)]
 
 
+def _whole_part_of(raw: bytes, channel: int, is_final: bool) -> bytes:
+    """The same with its mask, where it is kept."""
+    offset = _offset(raw[: len(LAYOUT)], channel, is_final)
+    return raw[offset : offset + _size(channel, is_final)]
+
+
 @cache
 def _offset(present: bytes, channel: int, is_final: bool) -> int:
     """Where a channel begins among the bytes of an hour."""
@@ -219,19 +214,36 @@ class DayState(Struct, array_like=True):
 
 
 def day_state(hours: Mapping[int, Hour]) -> DayState:
-    """The hours of a day as one state."""
-    read = {hour: held.read() for hour, held in sorted(hours.items())}
-    marks = [(hour, hours[hour].is_final, _presence(channels)) for hour, channels in read.items()]
-    joined = []
-    for channel, (codes, _) in enumerate(LAYOUT):
-        held = [channels[channel] for channels in read.values()]
-        for place, code in enumerate(codes):
-            parts = [cells[place] for cells in held if cells and place < len(cells)]
-            joined.append(array(code, b"".join(part.tobytes() for part in parts)))
-    _, counts, sums, *_ = relative = [np.asarray(part) for part in _from_mean(joined, -1)]
+    """The hours of a day as one state; they are packed, as they are kept."""
+    marks: list[tuple[int, bool, int]] = []
+    parts: list[list[bytes]] = [[] for _ in LAYOUT]
+    for hour, held in sorted(hours.items()):
+        held.pack()
+        raw = held.raw()
+        has = [bool(raw[channel]) for channel in range(len(LAYOUT))]
+        marks.append((hour, held.is_final, sum(own << place for place, own in enumerate(has))))
+        for channel in [place for place, own in enumerate(has) if own]:
+            parts[channel].append(_whole_part_of(raw, channel, held.is_final))
+    relative = [
+        _side_by_side(parts[channel], layout, place)
+        for channel, layout in enumerate(LAYOUT)
+        for place in range(len(layout.codes))
+    ]
+    counts, sums = relative[COUNT], relative[SUM]
     means = _hour_means(counts, sums)
     relative[SUM] = _folded(sums - counts * np.repeat(means, HOUR_MIN))
     return DayState(marks, [_plane(part) for part in relative], means.astype("<u2").tobytes())
+
+
+def _side_by_side(parts: list[bytes], layout: Layout, place: int) -> NDArray[np.integer]:
+    """One array of a channel over all hours that have it."""
+    sizes = [HOUR_MIN * _ITEM_BYTES[code] for code in layout.codes]
+    first = sum(sizes[:place])
+    planes = b"".join([part[first : first + sizes[place]] for part in parts])
+    width = sizes[place] // HOUR_MIN
+    by_rank = np.frombuffer(planes, dtype=np.uint8).reshape(-1, width, HOUR_MIN)
+    numbers: NDArray[np.integer] = np.ascontiguousarray(by_rank.transpose(0, 2, 1))
+    return numbers.view(f"<u{width}").ravel()
 
 
 def _hour_means(counts: NDArray[np.integer], sums: NDArray[np.integer]) -> NDArray[np.int64]:

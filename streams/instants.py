@@ -18,8 +18,9 @@ _FEW = 24
 def instant_bytes(times: Iterable[float]) -> bytes:
     """Instants (s UTC) in their order as bytes."""
     numbers = np.frombuffer(array("d", times), dtype="<i8")
-    steps = np.diff(numbers, prepend=np.int64(0)).view(np.uint8).reshape(-1, _BYTES)
-    return steps.T.tobytes()
+    steps = numbers.copy()
+    steps[1:] -= numbers[:-1]
+    return steps.view(np.uint8).reshape(-1, _BYTES).T.tobytes()
 
 
 def instants_of(planes: bytes) -> "array[float]":

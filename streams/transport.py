@@ -18,6 +18,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol, cast
 
+from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # it has no py.typed
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
@@ -35,6 +36,10 @@ STREAM_BUFFER_BATCHES = 16
 
 # Partitions that the agent lets go on must not wait a second for the fetch to look again.
 PAUSED_POLL_S = 0.1
+
+# Nor for one that is under way: the client asks a broker one thing at a time, and stock has the
+# broker wait a second and a half for more of topics that have ended, while others come free.
+FETCH_WAIT_MS = 100
 
 
 class Record(Protocol):
@@ -104,7 +109,12 @@ class ReadFrom(Protocol):
 
 
 class BatchConsumerThread(AIOKafkaConsumerThread):
-    """The thread that fetches; it also ends in order when its broker has gone."""
+    """The thread that fetches, waiting little; it also ends in order when its broker has gone."""
+
+    def _create_worker_consumer(self, transport: KafkaTransport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust has no setting for it
+        return consumer
 
     async def on_thread_stop(self) -> None:
         """Stop the client."""

@@ -23,7 +23,7 @@ from streams.agents import Stream, run_guarded
 from streams.app import new_app
 from streams.settings import Settings
 from streams.topics import ingest_topics
-from streams.transport import Batch, BatchConsumer, Continuity, OffsetGap
+from streams.transport import FETCH_WAIT_MS, Batch, BatchConsumer, Continuity, OffsetGap
 from tests.broker_fixtures import (
     PARTITIONS,
     broker_with_topics,
@@ -94,6 +94,21 @@ def test_everything_arrives_in_order_and_is_committed(tmp_path: Path) -> None:
                 await eventually(lambda: toy.count() >= PARTITIONS * count)
             assert toy.seen == {partition: [*range(count)] for partition in range(PARTITIONS)}
             assert await committed(address, GROUP, TOPIC) == dict.fromkeys(range(PARTITIONS), count)
+
+    run(main())
+
+
+@pytest.mark.broker
+def test_the_broker_is_not_left_to_wait_for_more_while_topics_come_free(tmp_path: Path) -> None:
+    """What one fetch waits for holds up all that its broker has: stock has it wait for 1.5 s."""
+
+    async def main() -> None:
+        async with (
+            broker_with_topics() as address,
+            running(address, Toy(), tmp_path) as app,
+        ):
+            client = cast("Any", app.consumer)._thread._ensure_consumer()
+            assert client._fetcher._fetch_max_wait_ms == FETCH_WAIT_MS
 
     run(main())
 

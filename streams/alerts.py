@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from detectors.policy import Because, withdrawn
-from streams.events import Alert, FeatureRow, Output, WindowKind
+from streams.events import Alert, FeatureRow, Output, Severity, WindowKind
 from streams.staff import Staff
 
 SETTLED_KEPT = 20
@@ -43,9 +43,17 @@ class Alerts:
         """Alerts by id that a row may know of: a settled one not of those only ever shown."""
         return self.settled if row.settled else {**self.settled, **self.shown}
 
-    def have_begun_with(self, row: FeatureRow) -> bool:
-        """Whether an alert is shown that began with this row."""
-        return any((a.window, a.start) == (row.window, row.start) for a in self.shown.values())
+    def are_as_shown(self, row: FeatureRow, found: Collection[Alert]) -> bool:
+        """Whether the alerts of a settled row are those that it began to show.
+
+        Later rows may have made them graver since.
+        """
+        shown = {a.alert_id: a for a in self.shown.values() if _window_of(a) == _window_of(row)}
+        return shown.keys() == {alert.alert_id for alert in found} and all(
+            shown[alert.alert_id].status is alert.status
+            and shown[alert.alert_id].severity in {alert.severity, Severity.URGENT}
+            for alert in found
+        )
 
     def shown_of(self, kinds: Container[WindowKind]) -> dict[str, Alert]:
         """Alerts that are shown of some kinds of window, by id."""
@@ -122,6 +130,10 @@ class Alerts:
     def _said(self, alert: Alert) -> Alert:
         """Number an alert, with what staff did to it."""
         return self._numbered(self.staff.applied(alert))
+
+
+def _window_of(one: Alert | FeatureRow) -> tuple[WindowKind | None, float]:
+    return one.window, one.start
 
 
 def _continued(alert: Alert, gone: Sequence[Alert]) -> str | None:

@@ -203,10 +203,10 @@ class Detection:
         outputs += anomalies
         if self._unusual:
             self._unusual.difference_update(map(_anomaly_key, anomalies))
-        outputs += map(self._alerts.settle, alerts)
         # Where a settled row tells otherwise than it did before, what follows it may do so too.
-        if alerts or self._alerts.have_begun_with(row) or not was_said:
+        if not (was_said and self._alerts.are_as_shown(row, alerts)):
             self._stale |= Reach.DATES if row.window in DATED_WINDOWS else Reach.HOURS
+        outputs += map(self._alerts.settle, alerts)
         return outputs
 
     def look(self, said: Said, clock: float, unsettled: UnsettledOf) -> list[Output]:

@@ -13,9 +13,9 @@ from typing import Self
 import msgspec
 
 from streams.detection import Detection
-from streams.events import Envelope, FeatureRow, Operation, Output, Subject, WindowKind
+from streams.events import Envelope, FeatureRow, Output, Subject, WindowKind
 from streams.evidence import Added, Evidence
-from streams.features.base import Bounds, Values, Window
+from streams.features.base import DATED_OF_NIGHT, Bounds, Values, Window
 from streams.features.sleep import sleeps
 from streams.history import History
 from streams.listed import Source
@@ -29,7 +29,7 @@ from streams.rows import (
     minute_rows,
     rows_of_minutes,
 )
-from streams.subject_parts import SubjectDay, SubjectHead, Terms
+from streams.subject_parts import SubjectDay, SubjectHead, Terms, data_quality
 from streams.timeline import places_of
 from streams.unsettled import Said, UnsettledRow
 from streams.windows import ORDER, Windows, due_s, settling_order
@@ -45,6 +45,7 @@ class SubjectState:
         "_config",
         "_dirty_date",
         "_dirty_from_s",
+        "_dirty_night",
         "_early",
         "_ending",
         "_enrolled_s",
@@ -92,7 +93,7 @@ class SubjectState:
         # Rows up to here may have been said by another release, which computes otherwise.
         self._restored_until_s = -math.inf
         self._dirty_from_s = math.inf
-        self._dirty_date = _NEVER
+        self._dirty_date = self._dirty_night = _NEVER
         self._has_new_sleep = False
 
     def head(self) -> SubjectHead:
@@ -142,6 +143,7 @@ class SubjectState:
         state._early = set(head.early)
         state._shown_until_s = state._restored_until_s = head.shown_until_s
         state._dirty_from_s, state._dirty_date, state._has_new_sleep = head.dirty
+        state._dirty_night = state._dirty_date
         for day, kept in days.items():
             if kept.cells is not None:
                 state.evidence.grid.add_state(day, kept.cells)
@@ -156,6 +158,8 @@ class SubjectState:
             self._dirty_from_s = min(self._dirty_from_s, added.changed_from_s)
         if added.changed_date is not None:
             self._dirty_date = min(self._dirty_date, added.changed_date)
+            if schema in DATED_OF_NIGHT:
+                self._dirty_night = min(self._dirty_night, added.changed_date)
         if schema == "sleep_episode/1":
             self._has_new_sleep = True
         return added
@@ -224,6 +228,7 @@ class SubjectState:
         if said is not None and said.digest != shown.digest:
             # Rows of later dates were said with what this one kept before.
             self._dirty_date = min(self._dirty_date, bounds.date + 1)
+            self._dirty_night = min(self._dirty_night, bounds.date + 1)
         return shown
 
     def _stands(self, said: Shown, bounds: Bounds) -> bool:
@@ -246,23 +251,12 @@ class SubjectState:
 
     def _data_quality(self, due_instant: float) -> list[Output]:
         """What was refused or overlapped so far, said once a day and only if there is any."""
-        values = {
-            "late_count": float(self.late_count),
-            "overlap_count": float(self.evidence.grid.overlap_count),
-        }
+        overlap_count = self.evidence.grid.overlap_count
+        values = {"late_count": float(self.late_count), "overlap_count": float(overlap_count)}
         if not any(values.values()):
             return []
-        return [
-            Operation(
-                name="data_quality",
-                partition=self._partition,
-                time=due_instant,
-                values=values,
-                user_id=self.user_id,
-                project_id=self.current.project_id,
-                epoch=self._epoch,
-            )
-        ]
+        where = self._partition, self._epoch
+        return [data_quality(self.current, due_instant, values, where=where)]
 
     def _next_due(self, clock: float) -> tuple[Bounds, Subject, float] | None:
         lateness = self._config.lateness_s
@@ -327,7 +321,8 @@ class SubjectState:
             said.add(UnsettledRow(row, clock), self._shown.place_of(bounds))
             said.is_revised |= old is not None
             self._shown.put(new)
-        self._dirty_from_s, self._dirty_date, self._has_new_sleep = math.inf, _NEVER, False
+        self._dirty_from_s, self._has_new_sleep = math.inf, False
+        self._dirty_date = self._dirty_night = _NEVER
         return said
 
     def _show_minutes(self, row: FeatureRow, window: Window, *, is_new: bool) -> list[Output]:
@@ -343,7 +338,8 @@ class SubjectState:
     def _is_touched(self, bounds: Bounds) -> bool:
         if bounds.stop * 60.0 > self._dirty_from_s:
             return True
-        return bounds.kind is not WindowKind.HOUR and bounds.date >= self._dirty_date
+        dirty = {WindowKind.NIGHT: self._dirty_night, WindowKind.DAY: self._dirty_date}
+        return bounds.date >= dirty.get(bounds.kind, _NEVER)
 
     def _ended(self, clock: float) -> Iterator[Bounds]:
         """Unsettled windows that have ended, but for hours whose row was said and stands."""

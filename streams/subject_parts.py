@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from streams.cells import DayState
 from streams.config import PipelineConfig
-from streams.events import Subject
+from streams.events import Operation, Subject
 from streams.evidence import EvidenceState
 from streams.listed import DayRecords
 from streams.registry import Enrolment
@@ -49,3 +49,19 @@ class SubjectDay(Struct, array_like=True):
     cells: DayState | None
     records: DayRecords
     rows: list[Shown]
+
+
+def data_quality(
+    subject: Subject, time: float, values: dict[str, float], *, where: tuple[int, int]
+) -> Operation:
+    """What was refused of a subject, and what several sources told at once (partition, epoch)."""
+    partition, epoch = where
+    return Operation(
+        name="data_quality",
+        partition=partition,
+        time=time,
+        values=values,
+        user_id=subject.user_id,
+        project_id=subject.project_id,
+        epoch=epoch,
+    )

@@ -29,6 +29,9 @@ DAY_MIN = 1_440
 LOOKBACK_DAYS = 2
 """How long before a window single records begin that it reads (days)."""
 
+DATED_OF_NIGHT = frozenset({"sleep_summary/1"})
+"""Types of dated records that nights read; days read all of them."""
+
 Values = dict[str, float]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -149,6 +152,9 @@ class Window:
 
     def dated(self, schema: str) -> Record | None:
         """The dated record of the window's date from the source that goes first, None if none."""
+        assert self.bounds.kind is WindowKind.DAY or schema in DATED_OF_NIGHT, (
+            "nights follow others"
+        )
         name = f"dated {schema}"
         if name not in self.found:
             self.found[name] = self._dated(schema)

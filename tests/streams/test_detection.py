@@ -305,6 +305,21 @@ def test_what_follows_stands_until_a_row_settles_otherwise_than_it_was_said(
     assert watched.detection.reach([], third.end) is Reach.ALL
 
 
+def test_an_alert_that_settles_as_it_was_shown_has_nothing_looked_at_anew(
+    watched: _Watched,
+) -> None:
+    rows = watched.days(3, sleep_duration_min=-150.0)
+    (shown,) = _alerts(watched.view(rows))
+    (settled,) = watched.settle(rows)
+    assert settled.alert_id == shown.alert_id
+    assert watched.detection.reach([], rows[-1].end) is Reach.NEWS
+    unsettled = _unsettled(watched.days(1, sleep_duration_min=-150.0), 0.0)
+    clock = unsettled[0].row.end
+    told = watched.detection.follow(unsettled[:1], clock, unsettled[:1])
+    assert {alert.alert_id for alert in _alerts(told)} <= {shown.alert_id}
+    assert watched.detection.view(unsettled[:1], clock, is_revised=False) == []
+
+
 def test_an_alert_whose_row_settles_without_it_is_withdrawn_by_the_next_look(
     watched: _Watched,
 ) -> None:

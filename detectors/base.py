@@ -24,6 +24,9 @@ DAY = "day_index"
 CONTEXT = frozenset({HOUR, DAY})
 """Names in ``x`` that tell when, not what."""
 
+FEATURES_MAX = 64
+"""Most features of one detector; further ones are left out, so that memory is bounded."""
+
 
 class Detector(Protocol):
     """An online anomaly detector over a mapping of features; missing and new ones are fine.

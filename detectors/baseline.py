@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 
 from msgspec import Struct
 
-from detectors.base import CONTEXT, DAY, HOUR, State, detector, refuse_unknown
+from detectors.base import CONTEXT, DAY, FEATURES_MAX, HOUR, State, detector, refuse_unknown
 from detectors.cohort import Prior
 from detectors.config import Concern
 from detectors.features import Shape, from_shape, to_shape
@@ -45,9 +45,6 @@ HOUR_COUNT = 7.0
 
 BAND_Z = 1.2816
 """Half-width of the usual band: eight of ten values lie in it."""
-
-FEATURES_MAX = 64
-"""Most features of one baseline; further ones are left out, so that memory is bounded."""
 
 YOUNG_DAYS = 28
 """Valid days for which a relearned baseline counts as relearned."""

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 from river.drift import ADWIN, PageHinkley
 from river.stats import Mean
 
-from detectors.base import CONTEXT, DAY, State, detector, refuse_unknown
+from detectors.base import CONTEXT, DAY, FEATURES_MAX, State, detector, refuse_unknown
 from detectors.moments import Moments
 
 WARM_UP = 14
@@ -38,9 +38,6 @@ REMEMBERED = 28
 
 STEP = 64.0
 """Steps to a standard deviation in which values are kept, so that they fit a small integer."""
-
-FEATURES_MAX = 64
-"""Most features that are followed; further ones are left out, so that memory is bounded."""
 
 _LARGEST = 2**15 - 1
 _GAP_MAX = 2**16 - 1

@@ -17,7 +17,7 @@ from typing import ClassVar, Self
 import msgspec
 from msgspec import Struct
 
-from detectors.base import CONTEXT, DAY, State, detector, refuse_unknown
+from detectors.base import CONTEXT, DAY, FEATURES_MAX, State, detector, refuse_unknown
 from detectors.cohort import Prior
 from detectors.config import Concern
 from detectors.features import Shape, from_shape, to_shape
@@ -56,9 +56,6 @@ CLIP = 3.0
 
 LEARN_CLIP = 2.5
 """Deviations are learned up to here (in standard deviations), as in Huber's estimator."""
-
-FEATURES_MAX = 64
-"""Most features of one detector; further ones are left out, so that memory is bounded."""
 
 
 class Term(Struct, frozen=True):

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from detectors.base import State, detector, refuse_unknown
+from detectors.base import FEATURES_MAX, State, detector, refuse_unknown
 from detectors.config import Concern
 from detectors.moments import Moments
-from detectors.rules import FEATURES_MAX, half_at, watched
+from detectors.rules import half_at, watched
 
 THRESHOLD_SD = 1.5
 """Standard deviations beyond the mean from which a value stands out: score 0.5."""

@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
-from detectors.base import DAY, State, detector, refuse_unknown
-from detectors.rules import FEATURES_MAX, half_at, watched
+from detectors.base import DAY, FEATURES_MAX, State, detector, refuse_unknown
+from detectors.rules import half_at, watched
 
 YELLOW_BPM = 3
 """Beats per minute above the median that are yellow on a second night running: score 0.5."""

@@ -5,8 +5,8 @@ from array import array
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from detectors.base import State, detector, refuse_unknown
-from detectors.rules import FEATURES_MAX, half_at, watched
+from detectors.base import FEATURES_MAX, State, detector, refuse_unknown
+from detectors.rules import half_at, watched
 
 BASELINE_DAYS = 28
 """Days of the sliding baseline."""

@@ -7,9 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from detectors.base import CONTEXT
 
-FEATURES_MAX = 64
-"""Most features that a rule follows; further ones are left out, so that memory is bounded."""
-
 
 def watched(x: Mapping[str, float], feature: str | None) -> Iterator[tuple[str, float]]:
     """The named feature of ``x`` if it is there; without a name, all features of ``x``."""

@@ -101,7 +101,8 @@ class _Level:
         self.centre = Running()
         self.deviation = Running()
         self.held: Running | None = None
-        self.hours: dict[int, Running] = {}
+        # None until an hour is told: nights and days have none, and an empty dict takes its room.
+        self.hours: dict[int, Running] | None = None
         self.days = 0
         self.last_day = -1
         self.relearned = -1
@@ -118,7 +119,7 @@ class _Level:
 
     def middle(self, hour: int | None) -> float:
         """The centre, at this hour where hours are told apart."""
-        own = None if hour is None else self.hours.get(hour)
+        own = None if hour is None or self.hours is None else self.hours.get(hour)
         if own is None:
             return self.centre.get()
         return self.centre.get() + own.get() * (own.n / (own.n + HOUR_COUNT))
@@ -282,6 +283,8 @@ def _learn(level: _Level, form: Form, value: float, hour: int | None) -> None:
     update(level.centre, level.centre.get() + clipped, HORIZON * a_day)
     update(level.deviation, abs(clipped) / doubt, HORIZON * a_day)
     if hour is not None:
+        if level.hours is None:
+            level.hours = {}
         at_hour = level.hours.setdefault(hour, Running())
         update(at_hour, middle + clipped - level.centre.get(), HORIZON)
 
@@ -302,7 +305,7 @@ def _numbers(level: _Level) -> list[float]:
     numbers: list[float] = [level.days, level.last_day, level.relearned]
     for mean in (level.centre, level.deviation, held):
         numbers += numbers_of(mean)
-    for hour, mean in sorted(level.hours.items()):
+    for hour, mean in sorted((level.hours or {}).items()):
         numbers += [hour, *numbers_of(mean)]
     return numbers
 
@@ -314,6 +317,8 @@ def _level(form: Form, numbers: list[float]) -> _Level:
         Running(numbers[at], numbers[at + 1]) for at in (3, 5, 7)
     )
     level.held = held if held.n > 0.0 else None
-    for at in range(9, len(numbers), 3):
-        level.hours[int(numbers[at])] = Running(numbers[at + 1], numbers[at + 2])
+    level.hours = {
+        int(numbers[at]): Running(numbers[at + 1], numbers[at + 2])
+        for at in range(9, len(numbers), 3)
+    } or None
     return level

@@ -212,7 +212,7 @@ class Detection:
     def look(self, said: Said, clock: float, unsettled: UnsettledOf) -> list[Output]:
         """Look at rows just said, and at as much beside them as may read otherwise now."""
         reach = said.reach | self.reach(said.rows, clock)
-        if said.retakes and self._before is None:
+        if said.retakes and (self._before is None or not self._are_apart):
             reach |= Reach.DATES
         if reach and not self._are_apart:
             reach = Reach.ALL

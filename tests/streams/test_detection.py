@@ -245,6 +245,28 @@ def _of(rows: list[UnsettledRow], kinds: Container[WindowKind]) -> list[Unsettle
     return [one for one in rows if one.row.window in kinds]
 
 
+def test_the_last_day_said_anew_while_data_have_stopped_has_all_looked_at(
+    watched: _Watched,
+) -> None:
+    """Its silence may be over, which a day that is retaken does not judge."""
+    days = [
+        msgspec.structs.replace(one, values=one.values | {"silence_h": 200.0})
+        for one in watched.days(2)
+    ]
+    rows = _unsettled(days, 0.0)
+    clock = rows[-1].row.end
+    (stopped,) = _alerts(watched.detection.view(rows, clock, is_revised=False))
+    assert stopped.kind is AlertKind.DATA
+    values = rows[-1].row.values | {"silence_h": 1.0}
+    rows[-1] = UnsettledRow(msgspec.structs.replace(rows[-1].row, values=values), clock)
+    said = Said()
+    said.add(rows[-1], Place.LAST)
+    twin = Detection.from_state(_kept(watched.detection), CONFIG, COHORT)
+    told = watched.detection.look(said, clock, lambda kinds: _of(rows, kinds))
+    assert told == twin.view(rows, clock, is_revised=False)
+    assert {alert.kind for alert in _alerts(told)} == {AlertKind.DATA}
+
+
 @pytest.mark.parametrize("is_kept", [False, True])
 @pytest.mark.parametrize("changes", [{}, {"sleep_duration_min": -150.0}])
 def test_the_last_day_said_anew_tells_what_a_look_at_all_tells(

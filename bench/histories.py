@@ -14,6 +14,7 @@ from detectors.cohort import Cohort, load_cohort
 from detectors.config import DetectionConfig
 from detectors.features import SPECS, FeatureSpec, from_shape
 from detectors.models import SubjectModels
+from detectors.terms import DATED_WINDOWS
 from streams.checkpoint import UserHead
 from streams.config import DAY_S, HOUR_S
 from streams.detection import DetectionState
@@ -102,7 +103,7 @@ def settled_rows(seed: int, cohort: Cohort, days: range) -> Iterator[FeatureRow]
             begins_s = start_s + hour * HOUR_S
             values = _values(chance, cohort, WindowKind.HOUR)
             yield _row(WindowKind.HOUR, begins_s, begins_s + HOUR_S, values)
-        for kind in (WindowKind.NIGHT, WindowKind.DAY):
+        for kind in DATED_WINDOWS:
             yield _row(kind, start_s, start_s + DAY_S, _values(chance, cohort, kind))
 
 

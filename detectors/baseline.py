@@ -7,7 +7,6 @@ weeks, and take in an unusual value only clipped, so that an episode does not be
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from sys import intern
 from typing import ClassVar, Self
 
 from msgspec import Struct
@@ -228,7 +227,7 @@ class Baseline:
         for feature, numbers in state.items():
             form = form_of(feature)
             if form is not None:
-                baseline._levels[intern(feature)] = _level(form, numbers)
+                baseline._levels[feature] = _level(form, numbers)
         return baseline
 
 

@@ -6,7 +6,6 @@ with the newer part of the last weeks.
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from sys import intern
 from typing import ClassVar, Self
 
 from river.drift import ADWIN, PageHinkley
@@ -302,7 +301,7 @@ class Drift:
         drift = cls()
         drift._rows = state["rows"]
         for name, numbers in state["features"].items():
-            drift._followers[intern(name)] = _Follower.from_numbers(numbers)
+            drift._followers[name] = _Follower.from_numbers(numbers)
         return drift
 
 

@@ -102,28 +102,20 @@ class PolicyState(Struct, kw_only=True):
     def of_dates(self, keys: Container[str]) -> "PolicyState":
         """What it knows of nights and days; ``keys``: of the episodes that only they change."""
         found = PolicyState()
-        found.take_back_dates(self, keys)
+        found.take_dates_of(self, keys)
         return found
 
-    def take_back_dates(self, settled: "PolicyState", keys: Container[str]) -> None:
-        """Know of nights and days what ``settled`` knows, so that they can be taken once more.
+    def take_dates_of(self, other: "PolicyState", keys: Container[str]) -> None:
+        """Know of nights and days what ``other`` knows, and of hours what this one does.
 
-        ``keys``: of the episodes that only they change.
+        ``keys``: of the episodes that only nights and days change.
         """
         kept = {key: one for key, one in self.episodes.items() if key not in keys}
-        before = {key: copy.copy(one) for key, one in settled.episodes.items() if key in keys}
-        self.episodes = kept | before
-        self.offset = settled.offset
-        self.sync_gap_usual_h = settled.sync_gap_usual_h
-        self.worn_days, self.unworn_h = settled.worn_days, settled.unworn_h
-
-    def take_back_hours(self, settled: "PolicyState", keys: Container[str]) -> None:
-        """Know of hours what ``settled`` knows; ``keys``: of the episodes of nights and days."""
-        kept = {key: one for key, one in self.episodes.items() if key in keys}
-        twin = settled.copy()
-        before = {key: one for key, one in twin.episodes.items() if key not in keys}
-        self.episodes = before | kept
-        self.recent, self.silence_until = twin.recent, twin.silence_until
+        taken = {key: copy.copy(one) for key, one in other.episodes.items() if key in keys}
+        self.episodes = kept | taken
+        self.offset = other.offset
+        self.sync_gap_usual_h = other.sync_gap_usual_h
+        self.worn_days, self.unworn_h = other.worn_days, other.unworn_h
 
     def to_state(self) -> State:
         """Explicit numbers and texts, fit for JSON and msgpack."""

@@ -11,7 +11,6 @@ jump in a whitened signal); Sidak 1967 (correction for the number of statistics 
 import copy
 import math
 from collections.abc import Callable, Mapping
-from sys import intern
 from typing import ClassVar, Self
 
 import msgspec
@@ -270,13 +269,11 @@ class LevelShift:
             term = term_of(feature)
             if term is None:
                 continue
-            own = shift._usual[intern(feature)] = _Usual(term)
+            own = shift._usual[feature] = _Usual(term)
             own.count = int(count)
             own.centre, own.deviation = Running(*means[:2]), Running(*means[2:])
             if feature in state["recent"]:
-                recent[intern(feature)] = days_of_numbers(
-                    state["recent"][feature], state["last_day"]
-                )
+                recent[feature] = days_of_numbers(state["recent"][feature], state["last_day"])
         shift._recent = recent
         return shift
 

@@ -19,7 +19,8 @@ from streams.events import FeatureRow, WindowKind
 SCORED_WINDOWS = (WindowKind.HOUR, WindowKind.NIGHT, WindowKind.DAY)
 """Minutes are never scored: limits on them apart, they are only shown."""
 
-DATED_WINDOWS = frozenset({WindowKind.NIGHT, WindowKind.DAY})
+DATED_WINDOWS = (WindowKind.NIGHT, WindowKind.DAY)
+"""What is keyed by a local date, in the order in which those of one date settle."""
 
 FALLBACK_THRESHOLD = 0.9973
 """Threshold of a window kind of which the cohort says nothing: three standard deviations."""

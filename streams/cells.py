@@ -6,7 +6,7 @@ import zlib
 from array import array
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import zstandard
@@ -162,18 +162,28 @@ def _cells_of(raw: bytes, channel: int, is_final: bool) -> Cells | None:
     return _from_mean(cells, 1) if channel == HEART else cells
 
 
-def part_of(raw: bytes, channel: int, is_final: bool) -> bytes | None:
-    """The arrays of a channel without its mask, by rank, from the bytes of an hour."""
+def part_of(raw: bytes, channel: int, is_final: bool, *, with_mask: bool = False) -> bytes | None:
+    """The arrays of a channel by rank, from the bytes of an hour; its mask where that is kept."""
     if not raw[channel]:
         return None
     offset = _offset(raw[: len(LAYOUT)], channel, is_final)
-    return raw[offset : offset + _size(channel, is_final=True)]
+    return raw[offset : offset + _size(channel, is_final or not with_mask)]
 
 
-def _whole_part_of(raw: bytes, channel: int, is_final: bool) -> bytes:
-    """The same with its mask, where it is kept."""
-    offset = _offset(raw[: len(LAYOUT)], channel, is_final)
-    return raw[offset : offset + _size(channel, is_final)]
+@cache
+def span_of(channel: int, place: int) -> tuple[np.dtype[Any], slice]:
+    """Type of an array of a channel, and where it lies among the bytes of the channel."""
+    *before, own = [np.dtype(code) for code in LAYOUT[channel].codes[: place + 1]]
+    first = HOUR_MIN * sum(other.itemsize for other in before)
+    return own, slice(first, first + HOUR_MIN * own.itemsize)
+
+
+def by_hour(planes: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers of shape (hours, 60) from their bytes, those of like rank side by side."""
+    if dtype.itemsize > 1:
+        by_rank = planes.reshape(-1, dtype.itemsize, HOUR_MIN)
+        return np.ascontiguousarray(by_rank.transpose(0, 2, 1)).view(dtype).reshape(-1, HOUR_MIN)
+    return planes.reshape(-1, HOUR_MIN)
 
 
 @cache
@@ -219,15 +229,17 @@ def day_state(hours: Mapping[int, Hour]) -> DayState:
     parts: list[list[bytes]] = [[] for _ in LAYOUT]
     for hour, held in sorted(hours.items()):
         held.pack()
-        raw = held.raw()
-        has = [bool(raw[channel]) for channel in range(len(LAYOUT))]
-        marks.append((hour, held.is_final, sum(own << place for place, own in enumerate(has))))
-        for channel in [place for place, own in enumerate(has) if own]:
-            parts[channel].append(_whole_part_of(raw, channel, held.is_final))
+        raw, presence = held.raw(), 0
+        for channel, found in enumerate(parts):
+            part = part_of(raw, channel, held.is_final, with_mask=True)
+            if part is not None:
+                found.append(part)
+                presence |= 1 << channel
+        marks.append((hour, held.is_final, presence))
     relative = [
-        _side_by_side(parts[channel], layout, place)
-        for channel, layout in enumerate(LAYOUT)
-        for place in range(len(layout.codes))
+        _side_by_side(parts[channel], channel, place)
+        for channel, (codes, _) in enumerate(LAYOUT)
+        for place in range(len(codes))
     ]
     counts, sums = relative[COUNT], relative[SUM]
     means = _hour_means(counts, sums)
@@ -235,15 +247,11 @@ def day_state(hours: Mapping[int, Hour]) -> DayState:
     return DayState(marks, [_plane(part) for part in relative], means.astype("<u2").tobytes())
 
 
-def _side_by_side(parts: list[bytes], layout: Layout, place: int) -> NDArray[np.integer]:
+def _side_by_side(parts: list[bytes], channel: int, place: int) -> NDArray[Any]:
     """One array of a channel over all hours that have it."""
-    sizes = [HOUR_MIN * _ITEM_BYTES[code] for code in layout.codes]
-    first = sum(sizes[:place])
-    planes = b"".join([part[first : first + sizes[place]] for part in parts])
-    width = sizes[place] // HOUR_MIN
-    by_rank = np.frombuffer(planes, dtype=np.uint8).reshape(-1, width, HOUR_MIN)
-    numbers: NDArray[np.integer] = np.ascontiguousarray(by_rank.transpose(0, 2, 1))
-    return numbers.view(f"<u{width}").ravel()
+    dtype, span = span_of(channel, place)
+    planes = np.frombuffer(b"".join([part[span] for part in parts]), dtype=np.uint8)
+    return by_hour(planes, dtype).ravel()
 
 
 def _hour_means(counts: NDArray[np.integer], sums: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -267,7 +267,7 @@ class Detection:
         outputs: list[Output] = []
         self.changes += 1
         if retakes and self._before is not None:
-            self._ahead.take_back_dates(_decode(self._before), self._policy.dated_keys)
+            self._ahead.take_dates_of(_decode(self._before), self._policy.dated_keys)
         models = self._models.ahead() if rows[0].is_dated else self._models
         for before in standing:
             if not before.is_news:
@@ -322,12 +322,12 @@ class Detection:
     def _take_back(self, reach: Reach) -> None:
         """Have the policy ahead know what the settled one knows."""
         keys = self._policy.dated_keys
-        if reach is Reach.ALL:
-            self._ahead = self._state.copy()
-        elif reach is Reach.HOURS:
-            self._ahead.take_back_hours(self._state, keys)
+        if reach is Reach.DATES:
+            self._ahead.take_dates_of(self._state, keys)
         else:
-            self._ahead.take_back_dates(self._state, keys)
+            before, self._ahead = self._ahead, self._state.copy()
+            if reach is Reach.HOURS:
+                self._ahead.take_dates_of(before, keys)
         self._stale &= ~reach
         if reach & Reach.DATES:
             self._ripe_s, self._before = math.inf, None

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.cells import COUNT, HEART, HOUR_MIN, LAYOUT, LEAST, MOST, SUM, Cells, Hour, part_of
+from streams.cells import (
+    COUNT,
+    HEART,
+    HOUR_MIN,
+    LEAST,
+    MOST,
+    SUM,
+    Cells,
+    Hour,
+    by_hour,
+    part_of,
+    span_of,
+)
 
 Array: TypeAlias = "NDArray[Any]"
 
@@ -97,7 +108,7 @@ class _Hours:
         kept = self._values(place) if self._at else None
         if kept is not None and len(kept) == self._count:
             return kept
-        dtype, _ = _span_of(self._channel, place)
+        dtype, _ = span_of(self._channel, place)
         whole = np.zeros((self._count, HOUR_MIN), dtype=dtype)
         if kept is not None:
             whole[self._at] = kept
@@ -115,24 +126,12 @@ class _Hours:
             self._means = self._planes(SUM).astype(np.int64) // counts
         means = self._means
         differences = self._planes(place).astype(np.int64)
-        dtype, _ = _span_of(HEART, place)
+        dtype, _ = span_of(HEART, place)
         return (means - differences if place == LEAST else means + differences).astype(dtype)
 
     def _planes(self, place: int) -> Array:
         """An array as it is packed: bytes of like rank lie side by side."""
         if place not in self._kept:
-            dtype, span = _span_of(self._channel, place)
-            planes = self._rows[:, span]
-            if dtype.itemsize > 1:
-                by_rank = planes.reshape(-1, dtype.itemsize, HOUR_MIN)
-                planes = np.ascontiguousarray(by_rank.transpose(0, 2, 1)).view(dtype)
-            self._kept[place] = planes.reshape(-1, HOUR_MIN)
+            dtype, span = span_of(self._channel, place)
+            self._kept[place] = by_hour(self._rows[:, span], dtype)
         return self._kept[place]
-
-
-@cache
-def _span_of(channel: int, place: int) -> tuple[np.dtype[Any], slice]:
-    """Type of an array of a channel, and where it lies among the bytes of the channel."""
-    *before, own = [np.dtype(code) for code in LAYOUT[channel].codes[: place + 1]]
-    first = HOUR_MIN * sum(other.itemsize for other in before)
-    return own, slice(first, first + HOUR_MIN * own.itemsize)

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator
 import msgspec
 from msgspec import Struct
 
-from detectors.terms import SCORED_WINDOWS
+from detectors.terms import DATED_WINDOWS, SCORED_WINDOWS
 from streams.events import FeatureRow, MinuteRows, Subject, WindowKind
 from streams.features import compute
 from streams.features.base import Bounds, Values, Window
@@ -88,7 +88,7 @@ class ShownRows:
 
     def place_of(self, bounds: Bounds) -> Place:
         """Where a window lies among the hours, or the nights and days, whose row was said."""
-        kinds = (WindowKind.HOUR,) if bounds.kind is WindowKind.HOUR else _DATED
+        kinds = (WindowKind.HOUR,) if bounds.kind is WindowKind.HOUR else DATED_WINDOWS
         said = [(max(self._packed[kind]), ORDER[kind]) for kind in kinds if self._packed[kind]]
         own, last = (_place(bounds), ORDER[bounds.kind]), max(said, default=(-1, -1))
         if own > last:
@@ -155,9 +155,6 @@ class ShownRows:
         for kind, packed in self._packed.items():
             for place in sorted(place for place in packed if _day(kind, place) == day):
                 yield packed[place]
-
-
-_DATED = (WindowKind.NIGHT, WindowKind.DAY)
 
 
 def _place(bounds: Bounds) -> int:

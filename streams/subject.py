@@ -12,6 +12,7 @@ from typing import Self
 
 import msgspec
 
+from detectors.terms import DATED_WINDOWS
 from streams.detection import Detection
 from streams.events import Envelope, FeatureRow, Output, Subject, WindowKind
 from streams.evidence import Added, Evidence
@@ -34,7 +35,6 @@ from streams.timeline import places_of
 from streams.unsettled import Said, UnsettledRow
 from streams.windows import ORDER, Windows, due_s, settling_order
 
-_DATE_KINDS = (WindowKind.NIGHT, WindowKind.DAY)
 _NEVER = 10**9
 
 
@@ -267,7 +267,7 @@ class SubjectState:
             subject = self._subject_at(due)
             again = self._windows.next_hour(hour.start // 60, subject) or hour
             found.append((settling_order(again, due), again, subject, due))
-        for kind in _DATE_KINDS:
+        for kind in DATED_WINDOWS:
             date = self._windows.first_date(kind)
             due = due_s(Bounds(kind, 0, 0, date, ""), lateness)
             if due <= clock:
@@ -350,7 +350,7 @@ class SubjectState:
         for place in places_of(hours & ~self._shown.hours(first, untouched)):
             yield self._windows.hour(first + place, self.current)
         self._ending = _NEVER
-        ended = (self._ended_of(kind, clock) for kind in _DATE_KINDS)
+        ended = (self._ended_of(kind, clock) for kind in DATED_WINDOWS)
         yield from sorted(chain(*ended), key=lambda bounds: (bounds.date, ORDER[bounds.kind]))
 
     def _ended_of(self, kind: WindowKind, clock: float) -> Iterator[Bounds]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from detectors.cohort import Cohort
+from detectors.terms import DATED_WINDOWS
 from streams.config import PipelineConfig
 from streams.detection import Detection
 from streams.events import FeatureRow, Output, SubjectStatus, WindowKind, local_time_minutes
@@ -146,7 +147,7 @@ def settled_rows(lines: Iterable[Line], mapped: TableMap) -> Iterator[FeatureRow
             told[window].update(values)
     for user_id, dates in sorted(people.items()):
         for date in range(min(dates), max(dates) + 1):
-            for window in (WindowKind.NIGHT, WindowKind.DAY):
+            for window in DATED_WINDOWS:
                 values = dates[date][window] if date in dates else {}
                 yield _row(user_id, date, mapped, window=window, values=values)
 

@@ -49,11 +49,11 @@ class Reach(IntFlag):
     ALL = 3
 
 
-KINDS_OF: Mapping[Reach, frozenset[WindowKind]] = {
-    Reach.NEWS: frozenset(),
-    Reach.HOURS: frozenset({WindowKind.HOUR}),
+KINDS_OF: Mapping[Reach, Container[WindowKind]] = {
+    Reach.NEWS: (),
+    Reach.HOURS: (WindowKind.HOUR,),
     Reach.DATES: DATED_WINDOWS,
-    Reach.ALL: frozenset(SCORED_WINDOWS),
+    Reach.ALL: SCORED_WINDOWS,
 }
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from detectors.terms import DATED_WINDOWS
 from streams.config import PipelineConfig
 from streams.events import Subject, WindowKind, local_time_minutes
 from streams.evidence import Evidence
@@ -45,7 +46,7 @@ def settling_order(bounds: Bounds, due_s: float) -> tuple[float, int, int]:
 
 def due_s(bounds: Bounds, lateness_s: float) -> float:
     """When a window settles (s UTC): its end, or its date's end on all of Earth, + lateness."""
-    if bounds.kind in (WindowKind.NIGHT, WindowKind.DAY):
+    if bounds.kind in DATED_WINDOWS:
         return date_end_s(bounds.date) + lateness_s
     return bounds.stop * 60.0 + lateness_s
 
@@ -146,7 +147,7 @@ class Windows:
         hour = self.next_hour(self.frontier.hour, subject)
         if hour is not None:
             instants.append(due_s(hour, lateness_s))
-        dates = map(self.first_date, (WindowKind.NIGHT, WindowKind.DAY))
+        dates = map(self.first_date, DATED_WINDOWS)
         instants += [date_end_s(date) + lateness_s for date in dates]
         return min(instant for instant in instants if instant > clock)
 

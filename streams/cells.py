@@ -19,7 +19,7 @@ HOUR_MIN = 60
 
 
 class Layout(NamedTuple):
-    """Type codes of a channel's arrays, which have a cell for each minute of an hour.
+    """Type codes of a channel's arrays, which have a cell for each minute of an hour, or one.
 
     The first array is the owner (index of a source, 0: empty cell), the last of a channel with a
     mask holds the seconds seen, and is dropped once nothing can arrive any more.
@@ -27,6 +27,7 @@ class Layout(NamedTuple):
 
     codes: tuple[str, ...]
     has_mask: bool
+    cells: int = HOUR_MIN
 
     def kept(self, is_final: bool) -> tuple[str, ...]:
         """Type codes of the arrays that an hour has, which has no mask once it is final."""
@@ -37,12 +38,17 @@ LAYOUT = (
     Layout(("H", "B", "I", "H", "H", "Q"), True),  # owner, count, sum, min, max (0.1 bpm), seconds
     Layout(("H", "H", "I", "Q"), True),  # owner, differences, their squares summed (ms2), seconds
     Layout(("H", "H"), False),  # owner, steps
+    # Of the whole hour, for they take twice the room of all else if they are kept by the minute:
+    # owner, intervals between beats, summed (ms), and their squares summed (ms2).
+    Layout(("H", "I", "I", "Q"), False, cells=1),
 )
-HEART, BEATS, STEPS = range(len(LAYOUT))
+HEART, BEATS, STEPS, INTERVALS = range(len(LAYOUT))
 """Channels of the grid."""
 
 COUNT, SUM, LEAST, MOST = range(1, 5)
-"""Places of the arrays of the heart rate after the owner; of beats count and sum are the same."""
+"""Places of the arrays of the heart rate after the owner; count and sum of beats are the same."""
+SQUARES = 3
+"""Place of the squares of intervals, after their count and sum."""
 
 # Without the frame of zlib, which takes six bytes; the level is the one that is smallest without
 # taking longer than the first.
@@ -65,7 +71,7 @@ _PACKED: list[Cells | None] = []
 def new_cells(channel: int) -> Cells:
     """Empty cells of one channel, an array for each type code."""
     layout = LAYOUT[channel]
-    return [array(code, bytes(HOUR_MIN * _ITEM_BYTES[code])) for code in layout.codes]
+    return [array(code, bytes(layout.cells * _ITEM_BYTES[code])) for code in layout.codes]
 
 
 class Hour:
@@ -116,7 +122,7 @@ class Hour:
         self.channels = _PACKED
 
 
-def _planes(part: array[int]) -> bytes:
+def _planes(part: array[int] | NDArray[Any]) -> bytes:
     """Bytes of like rank side by side: high bytes are alike, and compress to next to nothing."""
     raw, width = part.tobytes(), part.itemsize
     return raw if width == 1 else b"".join(raw[place::width] for place in range(width))
@@ -156,7 +162,7 @@ def _cells_of(raw: bytes, channel: int, is_final: bool) -> Cells | None:
     layout = LAYOUT[channel]
     cells = []
     for code in layout.kept(is_final):
-        size = HOUR_MIN * _ITEM_BYTES[code]
+        size = layout.cells * _ITEM_BYTES[code]
         cells.append(_from_planes(code, raw[offset : offset + size]))
         offset += size
     return _from_mean(cells, 1) if channel == HEART else cells
@@ -173,17 +179,18 @@ def part_of(raw: bytes, channel: int, is_final: bool, *, with_mask: bool = False
 @cache
 def span_of(channel: int, place: int) -> tuple[np.dtype[Any], slice]:
     """Type of an array of a channel, and where it lies among the bytes of the channel."""
-    *before, own = [np.dtype(code) for code in LAYOUT[channel].codes[: place + 1]]
-    first = HOUR_MIN * sum(other.itemsize for other in before)
-    return own, slice(first, first + HOUR_MIN * own.itemsize)
+    codes, _, cells = LAYOUT[channel]
+    *before, own = [np.dtype(code) for code in codes[: place + 1]]
+    first = cells * sum(other.itemsize for other in before)
+    return own, slice(first, first + cells * own.itemsize)
 
 
-def by_hour(planes: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Numbers of shape (hours, 60) from their bytes, those of like rank side by side."""
+def by_hour(planes: NDArray[np.uint8], dtype: np.dtype[Any], cells: int) -> NDArray[Any]:
+    """Numbers of shape (hours, cells) from their bytes, those of like rank side by side."""
     if dtype.itemsize > 1:
-        by_rank = planes.reshape(-1, dtype.itemsize, HOUR_MIN)
-        return np.ascontiguousarray(by_rank.transpose(0, 2, 1)).view(dtype).reshape(-1, HOUR_MIN)
-    return planes.reshape(-1, HOUR_MIN)
+        by_rank = planes.reshape(-1, dtype.itemsize, cells)
+        return np.ascontiguousarray(by_rank.transpose(0, 2, 1)).view(dtype).reshape(-1, cells)
+    return planes.reshape(-1, cells)
 
 
 @cache
@@ -195,7 +202,7 @@ def _offset(present: bytes, channel: int, is_final: bool) -> int:
 @cache
 def _size(channel: int, is_final: bool) -> int:
     layout = LAYOUT[channel]
-    return sum(HOUR_MIN * _ITEM_BYTES[code] for code in layout.kept(is_final))
+    return sum(layout.cells * _ITEM_BYTES[code] for code in layout.kept(is_final))
 
 
 class Plane(Struct, array_like=True):
@@ -215,12 +222,14 @@ class DayState(Struct, array_like=True):
     ``hours``: hour since the epoch, whether it is final, and a bit for each channel that it has.
     ``planes``: by channel and array, of all hours side by side; sums of the heart rate less what
     the mean of their hour lets expect, which ``means`` holds (0.1 bpm). Of state version 1 a plane
-    is the bytes of like rank, compressed, and there are no means.
+    is the bytes of like rank, compressed, and there are no means. ``intervals``: the arrays of
+    their channel one after the other, bytes of like rank side by side; states of before have none.
     """
 
     hours: list[tuple[int, bool, int]]
     planes: list[Plane | bytes]
     means: bytes = b""
+    intervals: bytes = b""
 
 
 def day_state(hours: Mapping[int, Hour]) -> DayState:
@@ -236,22 +245,27 @@ def day_state(hours: Mapping[int, Hour]) -> DayState:
                 found.append(part)
                 presence |= 1 << channel
         marks.append((hour, held.is_final, presence))
-    relative = [
-        _side_by_side(parts[channel], channel, place)
-        for channel, (codes, _) in enumerate(LAYOUT)
-        for place in range(len(codes))
+    *minutes, intervals = [
+        [_side_by_side(found, channel, place) for place in range(len(LAYOUT[channel].codes))]
+        for channel, found in enumerate(parts)
     ]
+    relative = [part for of_channel in minutes for part in of_channel]
     counts, sums = relative[COUNT], relative[SUM]
     means = _hour_means(counts, sums)
     relative[SUM] = _folded(sums - counts * np.repeat(means, HOUR_MIN))
-    return DayState(marks, [_plane(part) for part in relative], means.astype("<u2").tobytes())
+    return DayState(
+        marks,
+        [_plane(part) for part in relative],
+        means.astype("<u2").tobytes(),
+        b"".join(map(_planes, intervals)),
+    )
 
 
 def _side_by_side(parts: list[bytes], channel: int, place: int) -> NDArray[Any]:
     """One array of a channel over all hours that have it."""
     dtype, span = span_of(channel, place)
     planes = np.frombuffer(b"".join([part[span] for part in parts]), dtype=np.uint8)
-    return by_hour(planes, dtype).ravel()
+    return by_hour(planes, dtype, LAYOUT[channel].cells).ravel()
 
 
 def _hour_means(counts: NDArray[np.integer], sums: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -292,8 +306,8 @@ def _numbers(plane: Plane) -> NDArray[np.uint64]:
 
 
 def _joined(state: DayState) -> list[array[int]]:
-    """The arrays of all hours of a day side by side."""
-    codes = [code for codes, _ in LAYOUT for code in codes]
+    """The arrays of all hours of a day side by side, of all channels by the minute."""
+    codes = [code for layout in LAYOUT[:INTERVALS] for code in layout.codes]
     old = [plane for plane in state.planes if isinstance(plane, bytes)]
     if old:
         planes = zip(codes, old, strict=True)
@@ -309,22 +323,33 @@ def _joined(state: DayState) -> list[array[int]]:
     return _from_mean(parts, 1)
 
 
+def _joined_intervals(planes: bytes) -> list[array[int]]:
+    """The arrays of intervals, of all hours of a day side by side."""
+    codes = LAYOUT[INTERVALS].codes
+    hours = len(planes) // sum(_ITEM_BYTES[code] for code in codes)
+    parts = []
+    for code in codes:
+        size = hours * _ITEM_BYTES[code]
+        parts.append(_from_planes(code, planes[:size]))
+        planes = planes[size:]
+    return parts
+
+
 def hours_of(state: DayState) -> dict[int, Hour]:
     """The hours of a day as they were."""
-    joined = _joined(state)
+    joined = _joined(state) + _joined_intervals(state.intervals)
     places = [0] * len(joined)
     hours = {}
     for hour, is_final, presence in state.hours:
         held = hours[hour] = Hour()
         held.is_final = is_final
         number = 0
-        for channel, (codes_of, has_mask) in enumerate(LAYOUT):
-            kept = len(codes_of) - (is_final and has_mask)
+        for channel, layout in enumerate(LAYOUT):
             if presence >> channel & 1:
                 cells = held.channels[channel] = []
-                for place in range(number, number + kept):
-                    cells.append(joined[place][places[place] : places[place] + HOUR_MIN])
-                    places[place] += HOUR_MIN
-            number += len(codes_of)
+                for place in range(number, number + len(layout.kept(is_final))):
+                    cells.append(joined[place][places[place] : places[place] + layout.cells])
+                    places[place] += layout.cells
+            number += len(layout.codes)
         held.pack()
     return hours

@@ -6,12 +6,14 @@ source a second counts once. An hour that is not being written is kept packed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from streams.cells import (
     BEATS,
     HEART,
     HOUR_MIN,
+    INTERVALS,
     STEPS,
     Cells,
     DayState,
@@ -25,6 +27,9 @@ from streams.reading import Reading
 
 SOURCES_MAX = 1_000
 """Most sources (with distinct priority) that one subject's grid can tell apart."""
+
+BEATS_PER_SECOND_MAX = 6
+"""Most beats of a second that count: five of the shortest interval, and one on its edge."""
 
 _STEPS_CELL_MAX = 65_535
 
@@ -88,15 +93,16 @@ class Grid:
         return minutes
 
     def add_beats(self, records: Sequence[InterBeatInterval], owner: int) -> None:
-        """Add differences of successive beats of one envelope, at the second of the later beat.
+        """Add the beats of one envelope: intervals, and differences of successive ones.
 
-        A gap is never bridged: beats are successive when the later interval reaches back to the
-        earlier beat, give or take a second, since many devices stamp whole seconds.
+        A difference counts at the second of its later beat. A gap is never bridged: beats are
+        successive when the later interval reaches back to the earlier beat, give or take a second,
+        since many devices stamp whole seconds.
         """
-        ordered = sorted(records, key=lambda record: record.time)
-        fresh: dict[int, bool] = {}
+        room: dict[int, int] = {}
+        intervals: defaultdict[int, list[int]] = defaultdict(list)
         previous: InterBeatInterval | None = None
-        for record in ordered:
+        for record in sorted(records, key=lambda record: record.time):
             second = int(record.time)
             cells = self._owned(second // 60, BEATS, owner)
             if cells is None:
@@ -104,13 +110,28 @@ class Grid:
                 continue
             _, count, squares, mask = cells
             cell, bit = second // 60 % HOUR_MIN, 1 << second % 60
-            is_fresh = fresh.setdefault(second, not mask[cell] & bit)
-            mask[cell] |= bit
-            if previous is not None and is_fresh and _follows(previous, record):
-                difference = _interval_ms(record) - _interval_ms(previous)
-                count[cell] += 1
-                squares[cell] += difference * difference
+            if second not in room:
+                room[second] = 0 if mask[cell] & bit else BEATS_PER_SECOND_MAX
+                mask[cell] |= bit
+            if room[second]:
+                room[second] -= 1
+                interval_ms = _interval_ms(record)
+                intervals[second // 3_600].append(interval_ms)
+                if previous is not None and _follows(previous, record):
+                    count[cell] += 1
+                    squares[cell] += (interval_ms - _interval_ms(previous)) ** 2
             previous = record
+        for hour, found in intervals.items():
+            self._add_intervals(hour, found, owner)
+
+    def _add_intervals(self, hour: int, found: Sequence[int], owner: int) -> None:
+        """Add intervals (ms) to those of an hour, which are of the source that goes first in it."""
+        cells = self._cells(hour, INTERVALS)
+        if self._takes(cells, 0, owner):
+            _, count, total, squares = cells
+            count[0] += len(found)
+            total[0] += sum(found)
+            squares[0] += sum(interval_ms * interval_ms for interval_ms in found)
 
     def add_steps(self, start_s: float, duration_s: float, steps: int, owner: int) -> None:
         """Spread steps over the minutes of their interval; a minute keeps its largest figure."""
@@ -194,7 +215,16 @@ class Grid:
 
     def _owned(self, minute: int, channel: int, owner: int) -> Cells | None:
         """Cells of a minute's hour if ``owner`` may write to it, None if another goes first."""
-        hour = minute // HOUR_MIN
+        cells = self._cells(minute // HOUR_MIN, channel)
+        cell = minute % HOUR_MIN
+        holder = cells[0][cell]
+        if holder == owner:
+            return cells
+        self.overlap_count += holder > 0
+        return cells if self._takes(cells, cell, owner) else None
+
+    def _cells(self, hour: int, channel: int) -> Cells:
+        """Cells of an hour, to be written to."""
         held = self._hours.get(hour) or self._held(hour)
         if held is None:
             held = self._hours[hour] = Hour()
@@ -202,18 +232,18 @@ class Grid:
         cells = channels[channel]
         if cells is None:
             cells = channels[channel] = new_cells(channel)
-        cell = minute % HOUR_MIN
+        return cells
+
+    def _takes(self, cells: Cells, cell: int, owner: int) -> bool:
+        """Make ``owner`` the owner of a cell unless another goes first; say whether it is."""
         holder = cells[0][cell]
-        if holder == owner:
-            return cells
-        if holder:
-            self.overlap_count += 1
-            if self._sources[holder] < self._sources[owner]:
-                return None
+        if holder and self._sources[holder] < self._sources[owner]:
+            return False
+        if holder != owner:
             for part in cells:
                 part[cell] = 0
-        cells[0][cell] = owner
-        return cells
+            cells[0][cell] = owner
+        return True
 
 
 def _interval_ms(record: InterBeatInterval) -> int:

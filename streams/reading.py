@@ -12,6 +12,7 @@ from streams.cells import (
     COUNT,
     HEART,
     HOUR_MIN,
+    LAYOUT,
     LEAST,
     MOST,
     SUM,
@@ -51,14 +52,21 @@ class Reading:
         0.
         """
         first, last = start // HOUR_MIN, -(-stop // HOUR_MIN)
-        key = first, last, channel
-        if key not in self._found:
-            self._found[key] = self._hours(*key)
-        hours = self._found[key]
+        hours = self.hours(first, last, channel, places)
         if hours is None:
             return None
         part = slice(start - first * HOUR_MIN, stop - first * HOUR_MIN)
-        return [hours.values(place).reshape(-1)[part] for place in places]
+        return [values.reshape(-1)[part] for values in hours]
+
+    def hours(
+        self, first: int, last: int, channel: int, places: Sequence[int]
+    ) -> list[Array] | None:
+        """The same over hours ``first`` up to ``last`` (since the epoch): (last - first, cells)."""
+        key = first, last, channel
+        if key not in self._found:
+            self._found[key] = self._hours(*key)
+        found = self._found[key]
+        return None if found is None else [found.values(place) for place in places]
 
     def _hours(self, first: int, last: int, channel: int) -> _Hours | None:
         opened: list[tuple[int, Cells]] = []
@@ -104,12 +112,12 @@ class _Hours:
         self._means: Array | None = None
 
     def values(self, place: int) -> Array:
-        """One array of the channel's layout, of shape (hours, 60); 0 in hours without cells."""
+        """One array of the channel's layout, of shape (hours, cells); 0 in hours without any."""
         kept = self._values(place) if self._at else None
         if kept is not None and len(kept) == self._count:
             return kept
         dtype, _ = span_of(self._channel, place)
-        whole = np.zeros((self._count, HOUR_MIN), dtype=dtype)
+        whole = np.zeros((self._count, LAYOUT[self._channel].cells), dtype=dtype)
         if kept is not None:
             whole[self._at] = kept
         for index, cells in self._opened:
@@ -133,5 +141,5 @@ class _Hours:
         """An array as it is packed: bytes of like rank lie side by side."""
         if place not in self._kept:
             dtype, span = span_of(self._channel, place)
-            self._kept[place] = by_hour(self._rows[:, span], dtype)
+            self._kept[place] = by_hour(self._rows[:, span], dtype, LAYOUT[self._channel].cells)
         return self._kept[place]

@@ -109,8 +109,7 @@ def test_nights_are_those_of_the_mmash_files(
     assert found.keys() == mmash_people.keys()
     for name, person in mmash_people.items():
         expected = mmash_oracle.night_figures(person)
-        # The importer spreads the beats of a second over it, so that RMSSD has no plain oracle.
-        values = {key: value for key, value in found[name].items() if key != "rmssd_ms"}
+        values = found[name]
         assert values == pytest.approx(expected, rel=1e-9), name
         if person.main is not None:
             # As the actigraph's own software gives it, to two decimals.

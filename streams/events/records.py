@@ -72,7 +72,7 @@ class HeartRate(Timed, frozen=True, kw_only=True, rename="camel", omit_defaults=
 
 @ingest("heart-rate", "inter_beat_interval/1")
 class InterBeatInterval(Timed, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The interval (s) that ended with the beat at ``time``."""
+    """The interval (s) that ended with the beat at ``time``; of one second no more than 6 count."""
 
     inter_beat_interval: r.InterBeatIntervalSeconds
 

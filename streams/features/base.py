@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from streams.cells import BEATS, COUNT, HEART, STEPS, SUM
+from streams.cells import BEATS, COUNT, HEART, HOUR_MIN, INTERVALS, SQUARES, STEPS, SUM
 from streams.events import Record, WindowKind
 from streams.evidence import Evidence
 from streams.history import NO_PAST, Past
@@ -68,6 +68,19 @@ class BeatMinutes(Struct, frozen=True):
     squares_ms2: NDArray[Any]
 
 
+class BeatHours(Struct, frozen=True):
+    """Intervals between beats of the whole hours (UTC) that lie within a window.
+
+    How many, summed (ms) and their squares summed (ms2), each of shape (hours,); ``minutes``: the
+    part of an array of the window's minutes that are these hours.
+    """
+
+    minutes: slice
+    count: NDArray[Any]
+    total_ms: NDArray[Any]
+    squares_ms2: NDArray[Any]
+
+
 class Window:
     """The evidence of one subject between ``start`` and ``stop`` (minutes since the epoch).
 
@@ -120,6 +133,16 @@ class Window:
         """Differences of successive beats of the window's minutes, None when there are none."""
         arrays = self.grid.channel(self.start, self.stop, BEATS, (COUNT, SUM))
         return None if arrays is None else BeatMinutes(arrays[0], arrays[1])
+
+    @property
+    def beat_hours(self) -> BeatHours | None:
+        """Intervals between beats by the hour, None when there are none."""
+        first, last = -(-self.start // HOUR_MIN), self.stop // HOUR_MIN
+        arrays = self.grid.hours(first, last, INTERVALS, (COUNT, SUM, SQUARES))
+        if arrays is None:
+            return None
+        minutes = slice(first * HOUR_MIN - self.start, last * HOUR_MIN - self.start)
+        return BeatHours(minutes, *(values[:, 0] for values in arrays))
 
     @cached_property
     def _quiet(self) -> Bools:

@@ -4,12 +4,16 @@ import math
 
 import numpy as np
 
+from streams.cells import HOUR_MIN
 from streams.events import HeartRateVariability, WindowKind
 from streams.features.base import Bools, Figure, Values, Window, feature
 from streams.features.sleep import night_minutes
 
 DIFFERENCES_MIN = 100
 """Fewest differences of successive beats for an RMSSD."""
+
+INTERVALS_MIN = 100
+"""Fewest intervals between beats for an SDNN."""
 
 
 @feature(
@@ -24,18 +28,22 @@ DIFFERENCES_MIN = 100
         ),
         Figure(
             name="sdnn_ms",
-            meaning="Mean of a vendor's timed figures within the same hours.",
-            minimum="one figure of a vendor",
+            meaning="Standard deviation (n - 1) of all intervals between beats in the hours (UTC) "
+            "that lie wholly within the same time. Else the mean of a vendor's timed figures.",
+            minimum="100 intervals, or one figure of a vendor",
             source="Task Force 1996",
         ),
     ),
 )
 def variability_of_night(window: Window) -> Values:
-    """``rmssd_ms``, and ``sdnn_ms`` where a vendor sends it, of the night.
+    """``rmssd_ms`` and ``sdnn_ms`` of the night, of beats or else as a vendor sends them.
 
-    RMSSD = sqrt(mean of squared differences of successive beats) over the main sleep, or 00:00 to
-    06:59 local time without one (Task Force 1996); no difference bridges a gap. Below 100
-    differences the mean of the timed figures that a vendor sent for that time; else absent.
+    Over the main sleep, or 00:00 to 06:59 local time without one (Task Force 1996): RMSSD =
+    sqrt(mean of squared differences of successive beats), no difference bridging a gap; SDNN =
+    standard deviation (n - 1) of all intervals, of the whole hours (UTC) in that time, for that is
+    how intervals are kept. An interval is what a device measured from beat to beat, so a gap gives
+    none. Below 100 differences, or intervals, the mean of the timed figures that a vendor sent for
+    that time; else absent.
     """
     within = night_minutes(window)
     values = _vendor_variability(window, within)
@@ -44,6 +52,9 @@ def variability_of_night(window: Window) -> Values:
         if count >= DIFFERENCES_MIN:
             squares = int(window.beats.squares_ms2[within].sum())
             values["rmssd_ms"] = math.sqrt(squares / count)
+    sdnn_ms = _deviation_ms(window, within)
+    if sdnn_ms is not None:
+        values["sdnn_ms"] = sdnn_ms
     return values
 
 
@@ -71,6 +82,20 @@ def variability_of_day(window: Window) -> Values:
         return {}
     pairs = {"rmssd_ms": record.rmssd, "sdnn_ms": record.sdnn}
     return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _deviation_ms(window: Window, within: Bools) -> float | None:
+    """Standard deviation of the intervals of whole hours within; None below ``INTERVALS_MIN``."""
+    hours = window.beat_hours
+    if hours is None:
+        return None
+    whole = within[hours.minutes].reshape(-1, HOUR_MIN).all(axis=1)
+    sums = (hours.count, hours.total_ms, hours.squares_ms2)
+    # Whole numbers of any size: what is left of the difference is exact.
+    count, total, squares = (int(values[whole].sum()) for values in sums)
+    if count < INTERVALS_MIN:
+        return None
+    return math.sqrt((count * squares - total * total) / (count * (count - 1)))
 
 
 def _vendor_variability(window: Window, within: Bools) -> Values:

@@ -4,8 +4,9 @@ Compared with a run of the imported recording:
 
 * the minute rows' ``heart_rate_mean_bpm``: a minute has a cell exactly when one of its seconds has
   a heart rate from 20 to 300 beats/min, and its value is the mean over those seconds;
-* each person's night: time in bed and asleep as the actigraph's own software gave them, and heart
-  rates over its minutes;
+* each person's night: time in bed and asleep as the actigraph's own software gave them, heart
+  rates over its minutes, and the variability of its beats. Beats are known to the second; which of
+  them follow one another is asked of the times that the importer gives them, as in the recording;
 * the rhythm and the dip of a day, for which the 24 hours are moved to begin at a midnight.
 
 Day 1 is 2020-01-06 in Rome (UTC+1); a day with another number than the first row's is the next
@@ -15,12 +16,16 @@ beginning.
 
 import csv
 import gzip
+import math
 import statistics
 from collections import defaultdict
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from connectors.importers.beats import placed_beats
 
 MIDNIGHT_S = 1_578_265_200  # 2020-01-06 00:00 in Rome: 2020-01-05 23:00 UTC
 NIGHT = "2020-01-07"
@@ -41,11 +46,15 @@ class InBed(NamedTuple):
 
 
 class Person(NamedTuple):
-    """One recording: heart rates and steps by minute since the epoch, and nights."""
+    """One recording: heart rates and steps by minute since the epoch, nights, and beats.
+
+    ``beats``: second (UTC) and interval (s) of each.
+    """
 
     heart_bpm: dict[int, float]
     steps: dict[int, int]
     in_bed: list[InBed]
+    beats: list[tuple[int, float]]
 
     @property
     def main(self) -> InBed | None:
@@ -68,7 +77,7 @@ def heart_rate_minutes(recordings: dict[str, Person]) -> dict[tuple[str, int], f
 
 
 def night_figures(person: Person) -> Figures:
-    """What a night's row must hold of sleep and heart rate, and nothing else."""
+    """What a night's row must hold of sleep, heart rate and its variability, and nothing else."""
     main = person.main
     midnight = (MIDNIGHT_S + DAY_S) // 60
     small = range(midnight, midnight + 7 * 60)
@@ -83,6 +92,7 @@ def night_figures(person: Person) -> Figures:
     if main is not None:
         told["heart_rate_sleeping_bpm"] = _mean(person, within, 60)
         told |= _sleep_figures(main, [row for row in person.in_bed if row is not main])
+    told |= _variability(person.beats, within)
     return {name: value for name, value in told.items() if value is not None}
 
 
@@ -120,6 +130,30 @@ def _sleep_figures(main: InBed, others: list[InBed]) -> Figures:
         "sleep_efficiency_percent": 100 * main.asleep_min / (offset - onset),
         "nap_count": len(others),
         "nap_min": sum(row.asleep_min for row in others),
+    }
+
+
+def _variability(beats: list[tuple[int, float]], within: range) -> dict[str, float | None]:
+    """RMSSD of minutes, SDNN of the whole hours among them (ms); None below 100."""
+    squares: list[float] = []
+    previous_s = 0.0
+    for minute, group in groupby(beats, key=lambda beat: beat[0] // 60):
+        found = [(float(second), interval_s) for second, interval_s in group]
+        times = placed_beats(found, previous_s)
+        previous_s = times[-1]
+        if minute in within:
+            squares += [
+                (1_000 * (interval_s - before_s)) ** 2
+                for (_, before_s), (_, interval_s), earlier, later in zip(
+                    found, found[1:], times, times[1:], strict=False
+                )
+                if abs(later - earlier - interval_s) <= 1.0
+            ]
+    hours = range(-(-within.start // 60), within.stop // 60)
+    intervals_ms = [1_000 * interval_s for second, interval_s in beats if second // 3_600 in hours]
+    return {
+        "rmssd_ms": math.sqrt(statistics.fmean(squares)) if len(squares) >= 100 else None,
+        "sdnn_ms": statistics.stdev(intervals_ms) if len(intervals_ms) >= 100 else None,
     }
 
 
@@ -167,6 +201,7 @@ def _person(folder: Path) -> Person:
         {minute: sum(rates) / len(rates) for minute, rates in samples.items()},
         {minute: int(count) for minute, count in steps.items()},
         [_in_bed(row, seconds[0][0]) for row in _rows(folder / "sleep.csv.gz")],
+        _beats(folder / "RR.csv.gz"),
     )
 
 
@@ -192,14 +227,25 @@ def _actigraphy(path: Path) -> list[tuple[int, str, str]]:
     """Of each row the second (UTC), steps and heart rate."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         head, *rows = csv.reader(file)
-    columns = [head.index(name) for name in ("day", "time", "Steps", "HR")]
+    day, clock, steps, rate = (head.index(name) for name in ("day", "time", "Steps", "HR"))
+    seconds = _seconds([(row[day], row[clock]) for row in rows])
+    return [(second, row[steps], row[rate]) for second, row in zip(seconds, rows, strict=True)]
+
+
+def _beats(path: Path) -> list[tuple[int, float]]:
+    rows = _rows(path)
+    seconds = _seconds([(row["day"], row["time"]) for row in rows])
+    intervals_s = [float(row["ibi_s"]) for row in rows]
+    return [beat for beat in zip(seconds, intervals_s, strict=True) if 0.2 <= beat[1] <= 3.0]
+
+
+def _seconds(times: list[tuple[str, str]]) -> list[int]:
+    """Instants (s UTC) of days and clock times; a day that is not the first one is the next."""
     found = []
-    for row in rows:
-        day, clock, steps, rate = (row[column] for column in columns)
-        hours, minutes, seconds = clock.split(":")
-        day_s = MIDNIGHT_S + (day != rows[0][columns[0]]) * DAY_S
-        second = day_s + int(hours) * 3_600 + int(minutes) * 60 + int(seconds)
-        found.append((second, steps, rate))
+    for day, clock in times:
+        hours, minutes, seconds = map(int, clock.split(":"))
+        day_s = MIDNIGHT_S + (day != times[0][0]) * DAY_S
+        found.append(day_s + hours * 3_600 + minutes * 60 + seconds)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Goal: a day at rest is the same day again; method: any cells, and a day of version 1 by hand."""
+"""Goal: a day at rest is the same day again; method: any cells, and days of before by hand."""
 
 import copy
 from array import array
@@ -13,6 +13,7 @@ from streams.cells import (
     BEATS,
     HEART,
     HOUR_MIN,
+    INTERVALS,
     LAYOUT,
     STEPS,
     Cells,
@@ -34,12 +35,13 @@ def hours(draw: st.DrawFn) -> Hour:
     hour = Hour()
     chance = np.random.default_rng(draw(st.integers(0, 2**32)))
     scale = draw(st.sampled_from([0.0, 1e-4, 0.1, 1.0]))
-    for channel in draw(st.sets(st.sampled_from([HEART, BEATS, STEPS]))):
-        told = chance.random(HOUR_MIN) < draw(st.sampled_from([0.0, 0.3, 1.0]))
+    for channel in draw(st.sets(st.sampled_from([HEART, BEATS, STEPS, INTERVALS]))):
+        length = LAYOUT[channel].cells
+        told = chance.random(length) < draw(st.sampled_from([0.0, 0.3, 1.0]))
         hour.channels[channel] = [
             array(code, [int(x) * bool(t) for x, t in zip(drawn, told, strict=True)])
             for code in LAYOUT[channel].codes
-            for drawn in [chance.integers(0, int(LIMITS[code] * scale) + 1, HOUR_MIN)]
+            for drawn in [chance.integers(0, int(LIMITS[code] * scale) + 1, length)]
         ]
     heart = hour.channels[HEART]
     if heart is not None:
@@ -75,10 +77,19 @@ def test_a_day_of_version_1_is_read() -> None:
     compress = zstandard.ZstdCompressor().compress
     old = msgspec.msgpack.encode([[[HOUR, False, 1]], [compress(plane) for plane in planes]])
     held = hours_of(msgspec.msgpack.decode(old, type=DayState))[HOUR]
-    heart, _, steps = _read(held)
+    heart, _, steps, _ = _read(held)
     assert heart is not None
     assert [part[0] for part in heart] == [1, 2, 1_301, 600, 701, 3]
     assert steps is None
+
+
+def test_a_day_written_before_there_were_intervals_is_read() -> None:
+    hour = Hour()
+    hour.channels[STEPS] = [array("H", [1] * HOUR_MIN), array("H", range(HOUR_MIN))]
+    expected = copy.deepcopy(hour.channels)
+    written = msgspec.msgpack.decode(msgspec.msgpack.encode(day_state({HOUR: hour})))
+    old = msgspec.msgpack.encode(written[:-1])
+    assert _read(hours_of(msgspec.msgpack.decode(old, type=DayState))[HOUR]) == expected
 
 
 def _ranks(code: str, part: list[int]) -> bytes:

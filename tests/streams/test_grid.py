@@ -1,17 +1,20 @@
 """Goal: cells merge without regard to order or repetition. Method: random samples of two sources in
 several orders against a plain dictionary; packing in between."""
 
+import itertools
 import math
 import random
 
 import pytest
 
-from streams.cells import BEATS, COUNT, HEART, STEPS, SUM
+from streams.cells import BEATS, COUNT, HEART, INTERVALS, SQUARES, STEPS, SUM
 from streams.events import HeartRate, InterBeatInterval
 from streams.grid import Grid
 
 MINUTE = 28_333_020
 WATCH, RING = (1, "watch"), (2, "ring")
+
+Beats = tuple[tuple[int, str], list[InterBeatInterval]]
 
 
 def samples(seed: int) -> list[tuple[tuple[int, str], list[HeartRate]]]:
@@ -98,6 +101,59 @@ def test_differences_of_beats_bridge_no_gap_and_count_once() -> None:
     arrays = grid.reading().channel(MINUTE, MINUTE + 1, BEATS, (COUNT, SUM))
     assert arrays is not None
     assert (arrays[0][0], arrays[1][0]) == (3, 0 + 100**2 + 100**2)
+
+
+def beats_of(source: tuple[int, str], minute: int, intervals_ms: list[int]) -> Beats:
+    """One beat a second from the beginning of a minute."""
+    times = [minute * 60.0 + place for place in range(len(intervals_ms))]
+    return source, [
+        InterBeatInterval(time=time, inter_beat_interval=interval_ms / 1_000.0)
+        for time, interval_ms in zip(times, intervals_ms, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_intervals_of_an_hour_are_of_the_source_that_goes_first_in_any_order(
+    order: tuple[int, ...],
+) -> None:
+    envelopes = [
+        beats_of(RING, MINUTE, [700, 710, 720]),
+        beats_of(WATCH, MINUTE + 5, [800, 810]),
+        beats_of(RING, MINUTE + 9, [900]),
+        beats_of(WATCH, MINUTE + 9, [1_000]),
+    ]
+    grid = Grid()
+    for source, records in [envelopes[place] for place in order] * 2:
+        owner = grid.owner_of(source)
+        assert owner is not None
+        grid.add_beats(records, owner)
+        grid.pack(MINUTE // 60)
+    arrays = grid.reading().hours(MINUTE // 60, MINUTE // 60 + 1, INTERVALS, (COUNT, SUM, SQUARES))
+    assert arrays is not None
+    assert [int(values[0, 0]) for values in arrays] == [3, 2_610, 800**2 + 810**2 + 1_000**2]
+
+
+def test_more_beats_than_a_heart_can_have_count_no_further_and_nothing_overflows() -> None:
+    grid = Grid()
+    owner = grid.owner_of(WATCH)
+    assert owner is not None
+    for second in range(60):
+        start = MINUTE * 60.0 + second
+        grid.add_beats(
+            [
+                InterBeatInterval(
+                    time=start + beat / 1e4, inter_beat_interval=0.2 + 0.8 * (beat % 2)
+                )
+                for beat in range(10_000)
+            ],
+            owner,
+        )
+    reading = grid.reading()
+    arrays = reading.channel(MINUTE, MINUTE + 1, BEATS, (COUNT, SUM))
+    hours = reading.hours(MINUTE // 60, MINUTE // 60 + 1, INTERVALS, (COUNT,))
+    assert arrays is not None
+    assert hours is not None
+    assert (arrays[0][0], arrays[1][0], hours[0][0, 0]) == (300, 300 * 800**2, 360)
 
 
 def test_steps_are_spread_over_their_interval_and_the_larger_figure_stays() -> None:

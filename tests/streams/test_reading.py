@@ -12,9 +12,11 @@ from streams.cells import (
     COUNT,
     HEART,
     HOUR_MIN,
+    INTERVALS,
     LAYOUT,
     LEAST,
     MOST,
+    SQUARES,
     STEPS,
     SUM,
     Hour,
@@ -27,12 +29,12 @@ FIRST = 472_000
 
 def hour(chance: random.Random) -> Hour:
     held = Hour()
-    for channel in (HEART, BEATS, STEPS):
+    for channel in (HEART, BEATS, STEPS, INTERVALS):
         if chance.random() < 0.3:
             continue
         cells = held.open()[channel] = new_cells(channel)
         for part, code in zip(cells, LAYOUT[channel].codes, strict=True):
-            for minute in range(0, HOUR_MIN, chance.randint(1, 20)):
+            for minute in range(0, LAYOUT[channel].cells, chance.randint(1, 20)):
                 part[minute] = chance.randint(1, 255 if code == "B" else 60_000)
         if channel == HEART:
             for minute in range(HOUR_MIN):
@@ -64,3 +66,15 @@ def test_all_hours_of_a_channel_come_at_once(seed: int) -> None:
         base = FIRST * HOUR_MIN
         for told, wanted in zip(arrays or [], expected, strict=False):
             assert told.tolist() == wanted[start - base : stop - base].tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_an_hour_has_once_comes_by_the_hour(seed: int) -> None:
+    chance = random.Random(seed)
+    hours = {FIRST + place: hour(chance) for place in range(5) if chance.random() < 0.8}
+    found = {at: copy.copy(held).open()[INTERVALS] for at, held in hours.items()}
+    arrays = Reading(hours.get).hours(FIRST, FIRST + 6, INTERVALS, (COUNT, SUM, SQUARES))
+    assert (arrays is not None) == any(cells is not None for cells in found.values())
+    for told, place in zip(arrays or [], (COUNT, SUM, SQUARES), strict=False):
+        cells_of = map(found.get, range(FIRST, FIRST + 6))
+        assert told.tolist() == [[cells[place][0] if cells else 0] for cells in cells_of]

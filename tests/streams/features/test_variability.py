@@ -1,11 +1,12 @@
-"""Goal: RMSSD is the Task Force's (1996), and vendors' figures keep their names. Method: random
-beats with gaps against plain Python over the raw intervals; the least amount."""
+"""Goal: RMSSD and SDNN are the Task Force's (1996), and vendors' figures keep their names. Method:
+random beats with gaps against plain Python over the raw intervals; the least amount."""
 
 import math
 import random
 import statistics
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,45 +37,67 @@ def variability(values: Values) -> Values:
     return {name: values[name] for name in NAMES if name in values}
 
 
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_rmssd_is_of_differences_within_the_main_sleep_that_bridge_no_gap(seed: int) -> None:
+def runs_of_beats(seed: int, until_s: float) -> list[Beats]:
+    """Beats from midnight on, a run ending at each gap."""
     chance = random.Random(seed)
-    found: Beats = []
     runs: list[Beats] = [[]]
     time = 0.0
-    while time < 3_000.0:
+    while time < until_s:
         if chance.random() < 0.02:
             time += chance.randint(10, 200)
             runs.append([])
         interval = chance.randint(600, 1_200)
         time += interval / 1_000.0
         runs[-1].append((time, interval))
-        found.append((time, interval))
+    return runs
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1), start_min=st.integers(0, 60), length_min=st.integers(59, 180)
+)
+def test_rmssd_and_sdnn_are_of_the_main_sleep_and_bridge_no_gap(
+    seed: int, start_min: int, length_min: int
+) -> None:
+    runs = runs_of_beats(seed, 15_000.0)
+    start_s, stop_s = start_min * 60.0, (start_min + length_min) * 60.0
     squares = [
         (after - before) ** 2
         for run in runs
         for (_, before), (at, after) in pairwise(run)
-        if 600.0 <= at < 2_400.0
+        if start_s <= at < stop_s
     ]
-    evidence = evidence_of_beats(found)
-    add(evidence, SleepEpisode(time=MIDNIGHT_S + 600.0, duration=1_800.0))
-    values = variability(night(evidence))
-    assert values == pytest.approx({"rmssd_ms": math.sqrt(statistics.fmean(squares))})
+    whole_hours = -(-start_min // 60), (start_min + length_min) // 60
+    intervals = [
+        interval for run in runs for at, interval in run if int(at // 3_600) in range(*whole_hours)
+    ]
+    evidence = evidence_of_beats([beat for run in runs for beat in run])
+    add(evidence, SleepEpisode(time=MIDNIGHT_S + start_s, duration=stop_s - start_s))
+    expected = {"rmssd_ms": math.sqrt(statistics.fmean(squares))}
+    if intervals:
+        expected["sdnn_ms"] = float(np.std(intervals, ddof=1))
+    assert variability(night(evidence)) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(("differences", "rmssd_ms"), [(100, 20.0), (99, 42.0)])
-def test_beats_go_before_a_vendor_s_rmssd_where_there_are_enough(
-    differences: int, rmssd_ms: float
+@pytest.mark.parametrize(
+    ("beats", "expected"),
+    [
+        (101, {"rmssd_ms": 20.0, "sdnn_ms": 10.049382}),
+        (100, {"rmssd_ms": 42.0, "sdnn_ms": 10.050378}),
+        (99, {"rmssd_ms": 42.0, "sdnn_ms": 52.0}),
+    ],
+)
+def test_beats_go_before_a_vendor_s_figures_where_there_are_enough(
+    beats: int, expected: Values
 ) -> None:
-    found = [(beat + 1.0, 990 if beat % 2 else 1_010) for beat in range(differences + 1)]
+    found = [(beat + 1.0, 990 if beat % 2 else 1_010) for beat in range(beats)]
     evidence = evidence_of_beats(found)
     for minutes, rmssd in ((5, 40.0), (10, 44.0)):
         record = HeartRateVariability(
             time=MIDNIGHT_S + minutes * 60, duration=300.0, rmssd=rmssd, sdnn=rmssd + 10
         )
         add(evidence, record)
-    assert variability(night(evidence)) == {"rmssd_ms": rmssd_ms, "sdnn_ms": 52.0}
+    assert variability(night(evidence)) == pytest.approx(expected)
 
 
 def test_a_vendor_s_dated_figures_are_those_of_the_day() -> None:

@@ -1,5 +1,6 @@
 """Rows of one subject: the values and coverage of a window, as they are said to the world."""
 
+import math
 from collections.abc import Container, Iterator
 
 import msgspec
@@ -63,6 +64,9 @@ class Shown(Struct, frozen=True, array_like=True):
             self, values=values, revision=self.revision + 1, said_minute=0
         )
 
+
+_SHORT_LIMIT = 2**32
+"""Whole numbers from here on take as much room as any other."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Shown)
@@ -142,14 +146,20 @@ class ShownRows:
         """A number that differs, within this process, whenever a day has other rows."""
         return hash(tuple(self._of_day(day)))
 
-    def to_state(self, day: int) -> list[Shown]:
-        """The rows of a day."""
-        return [_unpack(packed) for packed in self._of_day(day)]
+    def to_state(self, day: int) -> list[msgspec.Raw]:
+        """The rows of a day, each as it is encoded."""
+        return [msgspec.Raw(unpack_small(packed)) for packed in self._of_day(day)]
 
-    def add_state(self, state: list[Shown]) -> None:
-        """Take in the rows of a day as they were."""
-        for shown in state:
-            self.put(shown)
+    def add_state(self, state: list[msgspec.Raw]) -> None:
+        """Take in the rows of a day as they were.
+
+        Raises
+        ------
+        msgspec.DecodeError
+            When one of them is damaged.
+        """
+        for encoded in state:
+            self.put(_decoder.decode(encoded))
 
     def _of_day(self, day: int) -> Iterator[bytes]:
         for kind, packed in self._packed.items():
@@ -166,7 +176,23 @@ def _day(kind: WindowKind, place: int) -> int:
 
 
 def _pack(shown: Shown) -> bytes:
-    return pack_small(_encode(shown))
+    values, coverage = _short(shown.values), _short(shown.coverage)
+    return pack_small(_encode(msgspec.structs.replace(shown, values=values, coverage=coverage)))
+
+
+def _short(values: Values) -> Values:
+    """Whole numbers as such, which takes up to eight bytes less; read back, they are as they were.
+
+    Not a zero below zero, which has no such form.
+    """
+    return {
+        name: int(value) if value.is_integer() and _is_short(value) else value
+        for name, value in values.items()
+    }
+
+
+def _is_short(whole: float) -> bool:
+    return abs(whole) < _SHORT_LIMIT if whole else math.copysign(1.0, whole) > 0.0
 
 
 def _unpack(packed: bytes) -> Shown:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from streams.cells import DayState
 from streams.config import PipelineConfig
@@ -10,7 +10,6 @@ from streams.events import Operation, Subject
 from streams.evidence import EvidenceState
 from streams.listed import DayRecords
 from streams.registry import Enrolment
-from streams.rows import Shown
 from streams.windows import Frontier
 
 EnrolmentAt = Callable[[float], Enrolment | None]
@@ -44,11 +43,11 @@ class SubjectHead(Struct, array_like=True):
 
 
 class SubjectDay(Struct, array_like=True):
-    """What a subject keeps of one day: minute cells, single records, rows as last said."""
+    """What a subject keeps of one day: cells, single records, and rows as last said (`Shown`)."""
 
     cells: DayState | None
     records: DayRecords
-    rows: list[Shown]
+    rows: list[Raw]
 
 
 def data_quality(

@@ -19,6 +19,7 @@ from streams.events import Alert, FeatureRow, HeartRate, Output
 from streams.listed import Columns, _from_columns
 from streams.pipeline import PartitionPipeline
 from streams.recovery import recover
+from streams.rows import Shown
 from streams.state_log import (
     STATE_VERSION,
     StateLog,
@@ -339,13 +340,14 @@ def _older_detection(value: bytes) -> bytes:
 
 
 def _older_day(value: bytes) -> bytes:
-    """Records were kept whole, and rows without what later dates read of them."""
+    """Records were kept whole; rows with no short numbers, nor what later dates read of them."""
     day = msgspec.msgpack.decode(unpack(value), type=SubjectDay)
     records = [
         (schema, priority, source, _from_columns(schema, kept) if type(kept) is Columns else kept)
         for schema, priority, source, kept in day.records
     ]
-    rows = [msgspec.to_builtins(row)[:5] for row in day.rows]
+    shown = [msgspec.msgpack.decode(row, type=Shown) for row in day.rows]
+    rows = [msgspec.to_builtins(row)[:5] for row in shown]
     return _of_version_1(msgspec.msgpack.encode([day.cells, records, rows]))
 
 

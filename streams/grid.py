@@ -31,6 +31,9 @@ SOURCES_MAX = 1_000
 BEATS_PER_SECOND_MAX = 6
 """Most beats of a second that count: five of the shortest interval, and one on its edge."""
 
+NORMAL_PART = 5
+"""What part of an interval between normal beats the next one may differ by: a fifth."""
+
 _STEPS_CELL_MAX = 65_535
 
 
@@ -93,11 +96,12 @@ class Grid:
         return minutes
 
     def add_beats(self, records: Sequence[InterBeatInterval], owner: int) -> None:
-        """Add the beats of one envelope: intervals, and differences of successive ones.
+        """Add the normal beats of one envelope: intervals, and differences of successive ones.
 
         A difference counts at the second of its later beat. A gap is never bridged: beats are
         successive when the later interval reaches back to the earlier beat, give or take a second,
-        since many devices stamp whole seconds.
+        since many devices stamp whole seconds. An interval that differs from the one before it by
+        more than a fifth is not from one normal beat to the next (Malik et al. 1989).
         """
         room: dict[int, int] = {}
         intervals: defaultdict[int, list[int]] = defaultdict(list)
@@ -115,11 +119,15 @@ class Grid:
                 mask[cell] |= bit
             if room[second]:
                 room[second] -= 1
-                interval_ms = _interval_ms(record)
-                intervals[second // 3_600].append(interval_ms)
-                if previous is not None and _follows(previous, record):
-                    count[cell] += 1
-                    squares[cell] += (interval_ms - _interval_ms(previous)) ** 2
+                interval_ms = before_ms = _interval_ms(record)
+                follows = previous is not None and _follows(previous, record)
+                if previous is not None and follows:
+                    before_ms = _interval_ms(previous)
+                difference_ms = interval_ms - before_ms
+                if abs(difference_ms) * NORMAL_PART <= before_ms:
+                    intervals[second // 3_600].append(interval_ms)
+                    count[cell] += follows
+                    squares[cell] += difference_ms * difference_ms
             previous = record
         for hour, found in intervals.items():
             self._add_intervals(hour, found, owner)

@@ -134,23 +134,28 @@ def _sleep_figures(main: InBed, others: list[InBed]) -> Figures:
 
 
 def _variability(beats: list[tuple[int, float]], within: range) -> dict[str, float | None]:
-    """RMSSD of minutes, SDNN of the whole hours among them (ms); None below 100."""
+    """RMSSD of minutes, SDNN of the whole hours among them (ms); None below 100.
+
+    Of normal beats: within a minute's upload, an interval is at most a fifth off the one before.
+    """
     squares: list[float] = []
+    intervals_ms: list[float] = []
     previous_s = 0.0
+    hours = range(-(-within.start // 60), within.stop // 60)
     for minute, group in groupby(beats, key=lambda beat: beat[0] // 60):
         found = [(float(second), interval_s) for second, interval_s in group]
         times = placed_beats(found, previous_s)
         previous_s = times[-1]
-        if minute in within:
-            squares += [
-                (1_000 * (interval_s - before_s)) ** 2
-                for (_, before_s), (_, interval_s), earlier, later in zip(
-                    found, found[1:], times, times[1:], strict=False
-                )
-                if abs(later - earlier - interval_s) <= 1.0
-            ]
-    hours = range(-(-within.start // 60), within.stop // 60)
-    intervals_ms = [1_000 * interval_s for second, interval_s in beats if second // 3_600 in hours]
+        told_ms = [round(1_000 * interval_s) for _, interval_s in found]
+        for place, after_ms in enumerate(told_ms):
+            apart_s = times[place] - times[place - 1] if place else math.inf
+            is_next = abs(apart_s - after_ms / 1_000) <= 1.0
+            before_ms = told_ms[place - 1] if is_next else after_ms
+            if 5 * abs(after_ms - before_ms) <= before_ms:
+                if minute // 60 in hours:
+                    intervals_ms.append(after_ms)
+                if is_next and minute in within:
+                    squares.append((after_ms - before_ms) ** 2)
     return {
         "rmssd_ms": math.sqrt(statistics.fmean(squares)) if len(squares) >= 100 else None,
         "sdnn_ms": statistics.stdev(intervals_ms) if len(intervals_ms) >= 100 else None,

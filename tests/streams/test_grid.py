@@ -85,22 +85,27 @@ def test_sources_may_come_in_any_order(seed: int) -> None:
     assert means(one) == means(other)
 
 
-def test_differences_of_beats_bridge_no_gap_and_count_once() -> None:
+def test_differences_of_normal_beats_bridge_no_gap_and_count_once() -> None:
     grid = Grid()
     owner = grid.owner_of(WATCH)
     assert owner is not None
     start = MINUTE * 60.0
-    times = [0.0, 0.8, 1.7, 10.0, 10.9]
-    intervals = [0.8, 0.8, 0.9, 0.8, 0.9]
+    times = [0.0, 0.8, 1.7, 10.0, 10.9, 11.5, 12.4]
+    # The last but one came too soon, so that the last one differs from it by too much as well.
+    intervals = [0.8, 0.8, 0.9, 0.8, 0.9, 0.6, 0.9]
     beats = [
         InterBeatInterval(time=start + time, inter_beat_interval=interval)
         for time, interval in zip(times, intervals, strict=True)
     ]
     grid.add_beats(beats, owner)
     grid.add_beats(beats, owner)
-    arrays = grid.reading().channel(MINUTE, MINUTE + 1, BEATS, (COUNT, SUM))
+    reading = grid.reading()
+    arrays = reading.channel(MINUTE, MINUTE + 1, BEATS, (COUNT, SUM))
+    hours = reading.hours(MINUTE // 60, MINUTE // 60 + 1, INTERVALS, (COUNT, SUM))
     assert arrays is not None
+    assert hours is not None
     assert (arrays[0][0], arrays[1][0]) == (3, 0 + 100**2 + 100**2)
+    assert [int(values[0, 0]) for values in hours] == [5, 800 + 800 + 900 + 800 + 900]
 
 
 def beats_of(source: tuple[int, str], minute: int, intervals_ms: list[int]) -> Beats:
@@ -142,7 +147,7 @@ def test_more_beats_than_a_heart_can_have_count_no_further_and_nothing_overflows
         grid.add_beats(
             [
                 InterBeatInterval(
-                    time=start + beat / 1e4, inter_beat_interval=0.2 + 0.8 * (beat % 2)
+                    time=start + beat / 1e4, inter_beat_interval=0.9 + 0.1 * (beat % 2)
                 )
                 for beat in range(10_000)
             ],
@@ -153,7 +158,7 @@ def test_more_beats_than_a_heart_can_have_count_no_further_and_nothing_overflows
     hours = reading.hours(MINUTE // 60, MINUTE // 60 + 1, INTERVALS, (COUNT,))
     assert arrays is not None
     assert hours is not None
-    assert (arrays[0][0], arrays[1][0], hours[0][0, 0]) == (300, 300 * 800**2, 360)
+    assert (arrays[0][0], arrays[1][0], hours[0][0, 0]) == (300, 300 * 100**2, 360)
 
 
 def test_steps_are_spread_over_their_interval_and_the_larger_figure_stays() -> None:

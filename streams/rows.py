@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator
 import msgspec
 from msgspec import Struct
 
-from detectors.terms import DATED_WINDOWS, SCORED_WINDOWS
 from streams.events import FeatureRow, MinuteRows, Subject, WindowKind
 from streams.features import compute
 from streams.features.base import Bounds, Values, Window
@@ -17,7 +16,7 @@ from streams.localtime import date_of_index
 from streams.packing import pack_small, unpack_small
 from streams.timeline import Timeline
 from streams.unsettled import Place
-from streams.windows import ORDER, due_s, settling_order
+from streams.windows import due_s, settling_order
 
 SYNC_GAPS_MAX = 28
 """Days on which something arrived that the usual time between uploads is taken from."""
@@ -71,20 +70,27 @@ _SHORT_LIMIT = 2**32
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Shown)
 
+# Places of a day's rows, in the order in which those with the same end settle.
+_HOURS, _NIGHT, _DAY = range(24), range(24, 25), range(25, 26)
+_DATED = range(_NIGHT.start, _DAY.stop)
+_PLACES_OF = {WindowKind.HOUR: _HOURS, WindowKind.NIGHT: _NIGHT, WindowKind.DAY: _DAY}
+_PLACES = _DAY.stop
+
 
 class ShownRows:
     """The unsettled rows of a subject as they were last said, packed: there are a hundred."""
 
-    __slots__ = ("_hours", "_packed")
+    __slots__ = ("_days", "_hours")
 
     def __init__(self) -> None:
         self._hours = Timeline()
-        # By kind of window: hour or date (since the epoch) -> row
-        self._packed: dict[WindowKind, dict[int, bytes]] = {kind: {} for kind in SCORED_WINDOWS}
+        # Day (since the epoch) -> its hours (UTC), night and day: a place for each takes a fraction
+        # of what a key for each does.
+        self._days: dict[int, list[bytes | None]] = {}
 
     def __contains__(self, bounds: Bounds) -> bool:
         """Whether the row of a window was said."""
-        return _place(bounds) in self._packed[bounds.kind]
+        return self._packed(bounds) is not None
 
     def hours(self, first: int, stop: int) -> int:
         """Bits of the hours from ``first`` up to ``stop`` (since the epoch) whose row was said."""
@@ -92,37 +98,41 @@ class ShownRows:
 
     def place_of(self, bounds: Bounds) -> Place:
         """Where a window lies among the hours, or the nights and days, whose row was said."""
-        kinds = (WindowKind.HOUR,) if bounds.kind is WindowKind.HOUR else DATED_WINDOWS
-        said = [(max(self._packed[kind]), ORDER[kind]) for kind in kinds if self._packed[kind]]
-        own, last = (_place(bounds), ORDER[bounds.kind]), max(said, default=(-1, -1))
+        own, last = _place(bounds), self._last(_HOURS if bounds.kind is WindowKind.HOUR else _DATED)
         if own > last:
             return Place.AFTER
         return Place.LAST if own == last else Place.WITHIN
 
     def get(self, bounds: Bounds) -> Shown | None:
         """The row of a window, None when it was never said."""
-        packed = self._packed[bounds.kind].get(_place(bounds))
+        packed = self._packed(bounds)
         return None if packed is None else _unpack(packed)
 
     def put(self, shown: Shown) -> None:
         """Keep a row in the place of the one said before."""
-        place = _place(shown.bounds)
-        self._packed[shown.bounds.kind][place] = _pack(shown)
+        day, place = _place(shown.bounds)
+        if day not in self._days:
+            self._days[day] = [None] * _PLACES
+        self._days[day][place] = _pack(shown)
         if shown.bounds.kind is WindowKind.HOUR:
-            self._hours.add(place, place + 1)
+            self._hours.add(day * 24 + place, day * 24 + place + 1)
 
     def pop(self, bounds: Bounds) -> Shown | None:
         """Give the row of a window and forget it."""
-        place = _place(bounds)
-        packed = self._packed[bounds.kind].pop(place, None)
+        shown, (day, place) = self.get(bounds), _place(bounds)
+        if shown is not None:
+            self._days[day][place] = None
+            if not any(self._days[day]):
+                del self._days[day]
         if bounds.kind is WindowKind.HOUR:
-            self._hours.forget_before(place + 1)
-        return None if packed is None else _unpack(packed)
+            self._hours.forget_before(day * 24 + place + 1)
+        return shown
 
     def in_order(self, lateness_s: float, kinds: Container[WindowKind]) -> list[Shown]:
         """Rows of some kinds in the order in which their windows will settle."""
-        wanted = (packed for kind, packed in self._packed.items() if kind in kinds)
-        shown = [_unpack(row) for packed in wanted for row in packed.values()]
+        places = [place for kind, own in _PLACES_OF.items() if kind in kinds for place in own]
+        packed = (rows[place] for rows in self._days.values() for place in places)
+        shown = [_unpack(row) for row in packed if row is not None]
         shown.sort(key=lambda row: settling_order(row.bounds, due_s(row.bounds, lateness_s)))
         return shown
 
@@ -130,9 +140,9 @@ class ShownRows:
         """Digests of the rows of a kind, of dates before a window's, the oldest first."""
         if bounds.kind is WindowKind.HOUR:
             return NO_PAST
-        packed = self._packed[bounds.kind]
-        dates = sorted(date for date in packed if date < bounds.date)
-        found = {date: _unpack(packed[date]).digest for date in dates}
+        dates = sorted(date for date in self._days if date < bounds.date)
+        rows = ((date, self._days[date][_place(bounds)[1]]) for date in dates)
+        found = {date: _unpack(row).digest for date, row in rows if row is not None}
         return Past(
             {date: kept for date, kept in found.items() if isinstance(kept, NightDigest)},
             {date: kept for date, kept in found.items() if isinstance(kept, DayDigest)},
@@ -140,7 +150,7 @@ class ShownRows:
 
     def days(self) -> set[int]:
         """Days (since the epoch) that have rows: an hour's in UTC, a night's and a day's own."""
-        return {_day(kind, place) for kind, packed in self._packed.items() for place in packed}
+        return set(self._days)
 
     def sign_of(self, day: int) -> int:
         """A number that differs, within this process, whenever a day has other rows."""
@@ -162,17 +172,27 @@ class ShownRows:
             self.put(_decoder.decode(encoded))
 
     def _of_day(self, day: int) -> Iterator[bytes]:
-        for kind, packed in self._packed.items():
-            for place in sorted(place for place in packed if _day(kind, place) == day):
-                yield packed[place]
+        return (row for row in self._days.get(day, ()) if row is not None)
+
+    def _packed(self, bounds: Bounds) -> bytes | None:
+        day, place = _place(bounds)
+        return self._days[day][place] if day in self._days else None
+
+    def _last(self, places: range) -> tuple[int, int]:
+        """Day and place of the last row in some places of each day; (-1, -1) without one."""
+        for day in sorted(self._days, reverse=True):
+            rows = self._days[day]
+            for place in reversed(places):
+                if rows[place] is not None:
+                    return day, place
+        return -1, -1
 
 
-def _place(bounds: Bounds) -> int:
-    return bounds.start // 60 if bounds.kind is WindowKind.HOUR else bounds.date
-
-
-def _day(kind: WindowKind, place: int) -> int:
-    return place // 24 if kind is WindowKind.HOUR else place
+def _place(bounds: Bounds) -> tuple[int, int]:
+    """Day (since the epoch), and place among the rows of a day."""
+    if bounds.kind is WindowKind.HOUR:
+        return divmod(bounds.start // 60, 24)
+    return bounds.date, _PLACES_OF[bounds.kind][0]
 
 
 def _pack(shown: Shown) -> bytes:

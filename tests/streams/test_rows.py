@@ -1,5 +1,9 @@
-"""Goal: a row says what measured it, and is kept as it was said. Method: one night around a change
-of device; any figures, through memory and state."""
+"""Goal: a row says what measured it, and is kept and found again as it was said. Method: one night
+around a change of device; any figures, through memory and state; rows that come and go at random,
+beside a plain dict."""
+
+import random
+
 
 import msgspec
 import pytest
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 from streams.events import Source, WindowKind
 from streams.features.base import Bounds
 from streams.rows import Shown, ShownRows, feature_row
+from streams.unsettled import Place
 from tests.logs import subject
 
 NOON_MIN = 20_000 * 1_440 + 720
@@ -48,3 +53,36 @@ def test_the_device_of_a_night_is_that_of_the_sleeping_hours(changed_h: float, d
     bounds = Bounds(WindowKind.NIGHT, NOON_MIN, NOON_MIN + 1_440, 20_001, "UTC")
     row = feature_row(Shown(bounds, 0, {}, {}, 0), "u1", subject(sources=sources), epoch=0)
     assert row.device_type == device
+
+
+def _window(chance: random.Random) -> Bounds:
+    """Any hour, night or day of three days."""
+    kind = chance.choice([WindowKind.HOUR, WindowKind.NIGHT, WindowKind.DAY])
+    date = 20_000 + chance.randrange(3)
+    if kind is WindowKind.HOUR:
+        start = date * 1_440 + 60 * chance.randrange(24)
+        return Bounds(kind, start, start + 60, date, "UTC")
+    start = date * 1_440 - 720 * (kind is WindowKind.NIGHT)
+    return Bounds(kind, start, start + 1_440, date, "UTC")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_are_found_by_their_windows(seed: int) -> None:
+    chance = random.Random(seed)
+    rows, expected = ShownRows(), dict[Bounds, Shown]()
+    for revision in range(300):
+        bounds = _window(chance)
+        is_hour = bounds.kind is WindowKind.HOUR
+        alike = [b for b in expected if (b.kind is WindowKind.HOUR) == is_hour]
+        last = max(alike, key=lambda b: (b.date, b.stop), default=None)
+        assert (rows.place_of(bounds) is Place.LAST) == (bounds == last)
+        if chance.random() < 0.5:
+            assert rows.pop(bounds) == expected.pop(bounds, None)
+        else:
+            expected[bounds] = Shown(bounds, 0, {}, {}, revision)
+            rows.put(expected[bounds])
+        assert (bounds in rows) == (bounds in expected)
+        assert rows.days() == {b.date for b in expected}
+        held = [shown for day in rows.days() for shown in rows.to_state(day)]
+        assert {shown.bounds: shown for shown in held} == expected
+        assert len(held) == len(expected)

@@ -183,6 +183,10 @@ class People:
             When a part is missing, or is not what it should be.
         """
         for head in heads:
+            held = self._registry.before(user_id, math.inf, head.generation)
+            if held is not None and held.subject == head.subject.current:
+                # What the registry says of somebody is kept once, as it was before.
+                head.subject.current = held.subject
             prefix = f"{head.generation}-"
             own = {key.removeprefix(prefix): parts[key] for key in parts if key.startswith(prefix)}
             try:

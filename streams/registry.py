@@ -6,10 +6,12 @@ is held at that tick exactly when c(u) <= T; so no interleaving of topics can sh
 """
 
 import math
+import sys
 
+import msgspec
 from msgspec import Struct
 
-from streams.events import Purpose, Subject, SubjectStatus
+from streams.events import Consent, Purpose, Subject, SubjectStatus
 from streams.localtime import is_time_zone
 
 UNLISTED_PRIORITY = 1_001
@@ -148,11 +150,13 @@ class Registry:
 
 
 def _enrolment(subject: Subject, tick: float, generation: int) -> Enrolment:
-    consent = {
-        record_type: (terms.from_, math.inf if terms.until is None else terms.until)
-        for record_type, terms in subject.consent.items()
-        if Purpose.CARE in terms.purposes
-    }
+    subject = _told_once(subject)
+    spans: dict[tuple[float, float], tuple[float, float]] = {}
+    consent: dict[str, tuple[float, float]] = {}
+    for record_type, terms in subject.consent.items():
+        if Purpose.CARE in terms.purposes:
+            span = terms.from_, math.inf if terms.until is None else terms.until
+            consent[record_type] = spans.setdefault(span, span)
     sources = {
         source.source_id: SourceTerms(
             source.priority,
@@ -163,3 +167,17 @@ def _enrolment(subject: Subject, tick: float, generation: int) -> Enrolment:
         for source in subject.sources
     }
     return Enrolment(tick, generation, subject, consent, sources)
+
+
+def _told_once(subject: Subject) -> Subject:
+    """The same with each name and each of its terms of consent as one object.
+
+    There are twenty of them for everybody: the names are alike for all, the terms often for one.
+    """
+    known: list[Consent] = []
+    consent: dict[str, Consent] = {}
+    for record_type, terms in subject.consent.items():
+        if terms not in known:
+            known.append(terms)
+        consent[sys.intern(record_type)] = known[known.index(terms)]
+    return msgspec.structs.replace(subject, consent=consent)

@@ -294,6 +294,16 @@ def test_a_damaged_record_quarantines_its_subject_alone(
     assert told == ([] if part == "head" else ["u1"])
 
 
+def test_what_the_registry_says_of_a_restored_subject_is_kept_once() -> None:
+    """So are the terms of consent, which are the same for every type of record here."""
+    pipeline, _ = Sealed(_many(users=1, hours=3).logs).restore()
+    enrolment = pipeline._registry.at("u0", START_S + HOUR_S)
+    assert enrolment is not None
+    assert pipeline._people["u0", 0].current is enrolment.subject
+    for terms in (enrolment.subject.consent, enrolment.consent):
+        assert len({id(term) for term in terms.values()}) == 1
+
+
 def test_a_state_that_lost_a_subject_wholly_is_refused() -> None:
     sealed = Sealed(_many(users=3, hours=3).logs)
     sealed.state.records = [r for r in sealed.state.records if not r[1].startswith("u1/")]

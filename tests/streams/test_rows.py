@@ -4,7 +4,6 @@ beside a plain dict."""
 
 import random
 
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -17,7 +16,6 @@ from streams.unsettled import Place
 from tests.logs import subject
 
 NOON_MIN = 20_000 * 1_440 + 720
-
 
 FIGURES = st.dictionaries(
     st.sampled_from(["step_count", "screen_min", "sdnn_ms"]),
@@ -83,6 +81,7 @@ def test_rows_are_found_by_their_windows(seed: int) -> None:
             rows.put(expected[bounds])
         assert (bounds in rows) == (bounds in expected)
         assert rows.days() == {b.date for b in expected}
-        held = [shown for day in rows.days() for shown in rows.to_state(day)]
+        encoded = [row for day in rows.days() for row in rows.to_state(day)]
+        held = [msgspec.msgpack.decode(row, type=Shown) for row in encoded]
         assert {shown.bounds: shown for shown in held} == expected
         assert len(held) == len(expected)

@@ -17,7 +17,7 @@ from detectors.models import SubjectModels
 from detectors.terms import DATED_WINDOWS
 from streams.checkpoint import UserHead
 from streams.config import DAY_S, HOUR_S
-from streams.detection import DetectionState
+from streams.detection_state import DetectionState
 from streams.events import FeatureRow, SubjectStatus, WindowKind
 from streams.history import (
     EPOCHS,

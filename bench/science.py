@@ -26,7 +26,8 @@ from detectors.config import DetectionConfig
 from detectors.policy import Policy, PolicyState, RowContext
 from streams.agents import ease_collector
 from streams.config import PipelineConfig
-from streams.detection import Detection, DetectionState
+from streams.detection import Detection
+from streams.detection_state import DetectionState
 from streams.events import TICK_KEY, FeatureRow
 from streams.history import History, HistoryState
 from streams.pipeline import PartitionPipeline

@@ -1,6 +1,8 @@
 """What a site decides about detection: limits, silence, persistence, budget and wording."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -65,7 +67,7 @@ Hours = Annotated[float, Meta(ge=0.0)]
 
 
 class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings of detection for one project.
+    """Settings of detection, for a site or one project of it.
 
     ``budget_per_month``: most clinical alerts per person-month that the care team can take, those
     included that are withdrawn. ``warm_up_days`` counts valid days of each feature of its own.
@@ -94,3 +96,9 @@ class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     limits: tuple[LimitRule, ...] = DEFAULT_LIMITS
     check_in_limits: tuple[CheckInLimit, ...] = DEFAULT_CHECK_IN_LIMITS
     link_template: str | None = None
+
+
+Projects = Mapping[str, DetectionConfig]
+"""Project -> its own settings, where they are not the site's."""
+
+NO_PROJECTS: Projects = MappingProxyType({})

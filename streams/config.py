@@ -17,6 +17,8 @@ class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     ``lateness_s``: how long after a window's end data for it are taken in. ``grace_s``: how long
     after its end a provisional row waits. ``skew_s``: by how much a topic's clock may lead.
+    ``detection``: what the site decides; ``projects``: all of that for projects that decide
+    otherwise, by their ``projectId``.
     """
 
     partitions: Partitions = 4
@@ -24,6 +26,7 @@ class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     grace_s: Annotated[float, Meta(ge=0)] = 300.0
     skew_s: Annotated[float, Meta(ge=0)] = 2.0 * HOUR_S
     detection: DetectionConfig = DetectionConfig()
+    projects: dict[str, DetectionConfig] = {}
 
 
 class CheckpointPolicy(Struct, frozen=True, kw_only=True):

@@ -11,24 +11,21 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 import msgspec
-from msgspec import Struct
 
-from detectors.base import State
 from detectors.cohort import Cohort
-from detectors.config import DetectionConfig
+from detectors.config import NO_PROJECTS, DetectionConfig, Projects
 from detectors.models import SubjectModels
 from detectors.policy import Because, Policy, PolicyState, RowContext
 from detectors.scores import Scores
 from detectors.silence import STOPPED_KEY
 from detectors.terms import DATED_WINDOWS
 from streams.alerts import Alerts
+from streams.detection_state import AnomalyKey, DetectionState
 from streams.devices import WEARABLE_CHANNELS, Devices, is_of_new, is_other
 from streams.events import (
     Alert,
-    AlertAction,
     Anomaly,
     AnomalyState,
-    CareContext,
     FeatureRow,
     MoodCheckIn,
     Output,
@@ -42,45 +39,25 @@ from streams.unsettled import KINDS_OF, Reach, Said, UnsettledOf, UnsettledRow
 _DEVICE = "device"
 """Among what was relearned: that a device changed."""
 
-AnomalyKey = tuple[str, str | None, float, WindowKind]
-
-
-class DetectionState(Struct, array_like=True):
-    """Everything that later results of a `Detection` depend on.
-
-    ``states``: what was last said of unsettled anomalies that are unusual. ``devices``: by window
-    kind the last known model of the device of a settled row. ``ahead``: the policy after all that
-    is unsettled, None before any was looked at. ``stale``: what has to be looked at anew of what
-    was said of unsettled rows (`Reach`), all of it where ``is_stale``. ``before``: what the policy
-    knew of nights and days before the last of them, None if that one told of something. States of
-    before these were kept have none.
-    """
-
-    models: State
-    policy: State
-    contexts: list[tuple[float, CareContext]]
-    actions: list[tuple[float, AlertAction]]
-    relearned: list[str]
-    sequence: int
-    shown: list[Alert]
-    settled: list[Alert]
-    states: list[tuple[AnomalyKey, AnomalyState]]
-    has_news: bool
-    devices: Devices = {}
-    ahead: State | None = None
-    is_stale: bool = True
-    ripe_s: float | None = None
-    stale: int = 0
-    before: bytes | None = None
-
-
 # What is kept of a policy beside it, in a fraction of its memory.
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(PolicyState).decode
 
 
 class Detection:
-    """Models, policy, what staff said, and the alerts that are shown, of one subject."""
+    """Models, policy, what staff said, and the alerts that are shown, of one subject.
+
+    Parameters
+    ----------
+    config
+        What the site decides.
+    cohort
+        Priors and thresholds.
+    projects
+        Projects of the site that decide otherwise.
+    project
+        The subject's; with the first settled row of another project, that one's settings hold.
+    """
 
     __slots__ = (
         "_ahead",
@@ -91,8 +68,11 @@ class Detection:
         "_devices",
         "_models",
         "_policy",
+        "_project",
+        "_projects",
         "_relearned",
         "_ripe_s",
+        "_site",
         "_stale",
         "_state",
         "_unusual",
@@ -101,12 +81,17 @@ class Detection:
         "judges_minutes",
     )
 
-    def __init__(self, config: DetectionConfig, cohort: Cohort) -> None:
+    def __init__(
+        self,
+        config: DetectionConfig,
+        cohort: Cohort,
+        projects: Projects = NO_PROJECTS,
+        project: str | None = None,
+    ) -> None:
         self.has_news = False
-        self._config, self._cohort = config, cohort
-        self.judges_minutes = any(rule.window is WindowKind.MINUTE for rule in config.limits)
-        self._models = SubjectModels(config, cohort)
-        self._policy = Policy(config, cohort)
+        self._cohort, self._site, self._projects = cohort, config, projects
+        self._judge_by(project)
+        self._models = SubjectModels(self._config, cohort)
         self._state = PolicyState()
         self._alerts = Alerts()
         self._relearned: set[str] = set()
@@ -117,6 +102,14 @@ class Detection:
         self._stale = Reach.NEWS
         self._ripe_s = math.inf
         self.changes = 0
+
+    def _judge_by(self, project: str | None) -> None:
+        """Have the settings of a project hold, or those of the site where it has none."""
+        self._project = project if project in self._projects else None
+        self._config = self._projects.get(project or "", self._site)
+        self._policy = Policy(self._config, self._cohort)
+        limits = self._config.limits
+        self.judges_minutes = any(rule.window is WindowKind.MINUTE for rule in limits)
 
     def to_state(self) -> DetectionState:
         """Everything that later results depend on; it is another when ``changes`` is."""
@@ -138,10 +131,17 @@ class Detection:
             self._ripe_s if self._ripe_s < math.inf else None,
             int(self._stale),
             self._before,
+            self._project,
         )
 
     @classmethod
-    def from_state(cls, state: DetectionState, config: DetectionConfig, cohort: Cohort) -> Self:
+    def from_state(
+        cls,
+        state: DetectionState,
+        config: DetectionConfig,
+        cohort: Cohort,
+        projects: Projects = NO_PROJECTS,
+    ) -> Self:
         """Detection as it was.
 
         Raises
@@ -149,8 +149,8 @@ class Detection:
         ValueError
             When the state is of a version that is not known.
         """
-        detection = cls(config, cohort)
-        detection._models = SubjectModels.from_state(state.models, config, cohort)
+        detection = cls(config, cohort, projects, state.project)
+        detection._models = SubjectModels.from_state(state.models, detection._config, cohort)
         detection._state = PolicyState.from_state(state.policy)
         staff = Staff.of(state.contexts, state.actions)
         detection._alerts = Alerts.of(staff, state.sequence, state.shown, state.settled)
@@ -192,6 +192,13 @@ class Detection:
         """
         outputs: list[Output] = []
         self.changes += 1
+        own = row.project_id if row.project_id in self._projects else None
+        if own != self._project:
+            self._judge_by(own)
+            self._models = SubjectModels.from_state(
+                self._models.to_state(), self._config, self._cohort
+            )
+            self._stale = Reach.ALL
         self._relearn(row, due)
         if is_of_new(self._devices, row):
             self._relearned.add(_DEVICE)

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from detectors.cohort import Cohort
 from streams.config import PipelineConfig
-from streams.detection import Detection, DetectionState
+from streams.detection import Detection
+from streams.detection_state import DetectionState
 from streams.events import Output
 from streams.history import History, HistoryState
 from streams.registry import Change, Registry
@@ -95,7 +96,12 @@ class People:
             state.change(enrolment)
             self._dirty.add(person)
             return
-        detection = Detection(self._config.detection, self._cohort)
+        detection = Detection(
+            self._config.detection,
+            self._cohort,
+            self._config.projects,
+            enrolment.subject.project_id,
+        )
         self._states[person] = SubjectState(enrolment.subject, tick, detection, self._terms(person))
         self.wake(person, tick)
 
@@ -191,7 +197,10 @@ class People:
             own = {key.removeprefix(prefix): parts[key] for key in parts if key.startswith(prefix)}
             try:
                 detection = Detection.from_state(
-                    _decode_detection(own.pop(_DETECTION)), self._config.detection, self._cohort
+                    _decode_detection(own.pop(_DETECTION)),
+                    self._config.detection,
+                    self._cohort,
+                    self._config.projects,
                 )
             except KeyError:
                 raise ValueError("a subject's models are missing") from None

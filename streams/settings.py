@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     replication: int = Field(default=1, ge=1, le=10)
     # How long after a window's end data for it are taken in (h); absent: as for `partitions`.
     lateness_h: float | None = Field(default=None, ge=0.0)
-    # TOML file with the fields of PipelineConfig, and those of DetectionConfig under [detection].
+    # TOML file with the fields of PipelineConfig; those of DetectionConfig under [detection], and
+    # where a project differs under [projects.<projectId>].
     site_config: Path | None = None
     # JSON file of a cohort that `wakeline fit-cohort` wrote; absent: the one of the package.
     cohort: Path | None = None
@@ -178,8 +179,20 @@ def _digest(data: bytes) -> str:
 
 def _read_site(path: Path) -> PipelineConfig:
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=PipelineConfig)
+        return msgspec.convert(_with_site(msgspec.toml.decode(path.read_bytes())), PipelineConfig)
     except OSError as error:
         raise BadInput(f"the site configuration {path} cannot be read: {error.strerror}") from error
     except msgspec.DecodeError as error:
         raise BadInput(f"the site configuration {path} does not fit: {error}") from error
+
+
+def _with_site(told: dict[str, Any]) -> dict[str, Any]:
+    """The file's content with all settings of each project, which says only where it differs."""
+    site, projects = told.get("detection", {}), told.get("projects", {})
+    if not isinstance(site, dict) or not isinstance(projects, dict):
+        return told
+    whole = {
+        project: {**site, **own} if isinstance(own, dict) else own
+        for project, own in projects.items()
+    }
+    return {**told, "projects": whole}

@@ -165,11 +165,11 @@ def detect(
         What results are a function of, beside the rows.
     """
     user_id: str | None = None
-    detection = Detection(config.detection, cohort)
+    detection = Detection(config.detection, cohort, config.projects)
     for row in rows:
         if row.user_id != user_id:
             user_id = row.user_id
-            detection = Detection(config.detection, cohort)
+            detection = Detection(config.detection, cohort, config.projects)
         due = due_s(Bounds(row.window, 0, 0, date_index(row.local_date), ""), config.lateness_s)
         yield [row, *detection.settle(row, due, due)]
 

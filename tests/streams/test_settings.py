@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from detectors.cohort import load_cohort
+from detectors.config import DetectionConfig
 from streams.config import HOUR_S, PipelineConfig
 from streams.errors import BadInput
 from streams.settings import HEALTH_PORTS, Settings
@@ -36,6 +38,30 @@ def test_pipeline_takes_the_site_file_and_then_the_settings(tmp_path: Path) -> N
     assert Settings.load(site_config=path, partitions=2).pipeline_config().partitions == 2
 
 
+def test_a_project_says_only_what_it_decides_otherwise_than_the_site(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(
+        "[detection]\nwarm_up_days = 21\nrefractory_h = 48\n"
+        "[projects.north]\nbudget_per_month = 0.5\nrefractory_h = 336\n"
+    )
+    config = Settings.load(site_config=path).pipeline_config()
+    site = DetectionConfig(warm_up_days=21, refractory_h=48.0)
+    assert config.detection == site
+    north = msgspec.structs.replace(site, budget_per_month=0.5, refractory_h=336.0)
+    assert config.projects == {"north": north}
+
+
+def test_the_file_in_the_documents_has_every_field_with_its_default(tmp_path: Path) -> None:
+    text = Path("docs/DEPLOY.md").read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    path = tmp_path / "site.toml"
+    path.write_text(text, encoding="utf-8")
+    config = Settings.load(site_config=path).pipeline_config()
+    own = DetectionConfig(budget_per_month=0.5, refractory_h=336.0)
+    assert config == PipelineConfig(projects={"north": own})
+    fields = {*PipelineConfig.__struct_fields__, *DetectionConfig.__struct_fields__}
+    assert {name for name in fields if name not in text} == set()
+
+
 def test_without_anything_set_the_defaults_of_the_pure_part_hold() -> None:
     assert Settings.load().pipeline_config() == PipelineConfig()
 
@@ -55,6 +81,10 @@ def test_health_page_has_its_port_or_one_of_several_or_none(
         ("partitons = 4", "does not fit.*partitons"),
         ("partitions = ", "does not fit"),
         ("[detection]\nwarm_up_days = 'x'", "does not fit.*detection"),
+        ("detection = 3", "does not fit.*detection"),
+        ("projects = 3", "does not fit.*projects"),
+        ("[projects]\nnorth = 3", "does not fit.*projects"),
+        ("[projects.north]\nbudget = 3", "does not fit.*budget.*projects"),
     ],
 )
 def test_site_file_that_does_not_fit_is_refused_with_the_reason(

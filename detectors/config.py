@@ -64,6 +64,7 @@ Compared = Literal[
 """Detectors whose scores can be kept beside, for comparison."""
 
 Hours = Annotated[float, Meta(ge=0.0)]
+LinkTemplate = Annotated[str, Meta(pattern=r"^https?://.*\{userId\}")]
 
 
 class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +80,8 @@ class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     where given. ``concerns`` maps a feature to the side that is of concern at this site, where it
     differs from the default. ``limits`` and ``check_in_limits`` replace the default ones.
     ``detectors`` names further detectors whose scores are kept beside, for comparison; they ring no
-    alert.
+    alert. ``link_template``: where the team keeps its own record of somebody, ``{userId}`` standing
+    for them; the report links to it.
     """
 
     watch_delay_h: Hours = 8.0
@@ -95,7 +97,7 @@ class DetectionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     concerns: dict[str, Concern] = {}
     limits: tuple[LimitRule, ...] = DEFAULT_LIMITS
     check_in_limits: tuple[CheckInLimit, ...] = DEFAULT_CHECK_IN_LIMITS
-    link_template: str | None = None
+    link_template: LinkTemplate | None = None
 
 
 Projects = Mapping[str, DetectionConfig]

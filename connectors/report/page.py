@@ -3,6 +3,8 @@
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -67,7 +69,7 @@ class PersonView(Struct, frozen=True):
     """A person as the page shows them.
 
     ``counts``: symbol, class and words of each kind of open alerts; ``figures``: JSON that is
-    safe inside a script.
+    safe inside a script; ``record``: where the team's own record is, if the site tells.
     """
 
     user_id: str
@@ -81,6 +83,7 @@ class PersonView(Struct, frozen=True):
     closed: list[AlertView]
     plots: list[PlotView]
     figures: Markup
+    record: str | None
 
 
 def write_report(
@@ -98,9 +101,11 @@ def write_report(
         facts = read_facts(connection)
         people: dict[str, Person] = {}
         views: dict[str, PersonView] = {}
+        configuration = msgspec.json.decode(facts.get("configuration", "{}"))
         for user_id in user_ids(connection):
             people[user_id] = person = read_person(connection, user_id, now)
-            views[user_id] = _person_view(person, now)
+            record = _record_of(person, configuration)
+            views[user_id] = _person_view(person, now, record)
             on_person(1)
     waiting = [views[person.user_id] for person in by_attention(people.values())]
     others = [view for view in views.values() if not view.alerts]
@@ -154,7 +159,15 @@ _KIND_MEANINGS = {
 }
 
 
-def _person_view(person: Person, now: float) -> PersonView:
+def _record_of(person: Person, configuration: dict[str, Any]) -> str | None:
+    """Link to the team's own record of a person, as the configuration of the run tells."""
+    site = configuration.get("detection", {})
+    own = configuration.get("projects", {}).get(person.project_id, site)
+    template = own.get("link_template")
+    return template and str(template).replace("{userId}", quote(person.user_id, safe=""))
+
+
+def _person_view(person: Person, now: float, record: str | None) -> PersonView:
     plots = plots_of(person)
     open_alerts = person.open_alerts
     closed = [alert for alert in person.alerts if alert not in open_alerts]
@@ -177,6 +190,7 @@ def _person_view(person: Person, now: float) -> PersonView:
         closed=[_alert_view(alert, person, now) for alert in closed],
         plots=[PlotView(plot.title, plot.caption, plot.is_wide) for plot in plots],
         figures=_script_json([plot.figure for plot in plots]),
+        record=record,
     )
 
 

@@ -64,6 +64,7 @@ class Person(Struct, frozen=True):
     """
 
     user_id: str
+    project_id: str
     care_team: str
     nights: list[FeatureRow]
     days: list[FeatureRow]
@@ -114,13 +115,16 @@ def read_person(connection: sqlite3.Connection, user_id: str, now: float) -> Per
     alerts = _alerts(connection, user_id)
     rows = [*nights, *days, *_last_hours(connection, user_id)]
     last_data_at = max(_last_data(rows), default=None)
-    teams = [row.care_team for row in rows] + [alert.care_team for alert in alerts]
+    told: list[FeatureRow | Alert] = [*rows, *alerts]
+    places = [(each.project_id, each.care_team) for each in told]
+    project_id, care_team = places[0] if places else ("", "")
     hours = _minutes(connection, user_id)
     # Of provisional messages the later revision of a minute stays.
     minutes = {minute.start: minute for hour in hours for minute in hour.minutes}
     return Person(
         user_id=user_id,
-        care_team=teams[0] if teams else "",
+        project_id=project_id,
+        care_team=care_team,
         nights=nights,
         days=days,
         minutes=[minutes[start] for start in sorted(minutes)],

@@ -4,6 +4,7 @@ Series are compared with plain computations, and the page is read as a browser w
 """
 
 import datetime as dt
+import json
 import re
 import statistics
 from pathlib import Path
@@ -261,6 +262,37 @@ def test_page_is_one_file_that_asks_the_network_for_nothing(tmp_path: Path) -> N
     assert not re.search(r"(?:src|href)=\"?(?:https?:)?//", page)
     assert "@import" not in page
     assert "url(" not in page
+
+
+@pytest.mark.parametrize(
+    ("settings", "link"),
+    [
+        ({}, None),
+        (
+            {"detection": {"link_template": "https://a.example/{userId}?x"}},
+            "https://a.example/al%2Fder?x",
+        ),
+        (
+            {
+                "detection": {"link_template": "https://a.example/{userId}"},
+                "projects": {"study": {"link_template": "https://b.example/{userId}"}},
+            },
+            "https://b.example/al%2Fder",
+        ),
+        (
+            {"detection": {"link_template": "x"}, "projects": {"study": {"link_template": None}}},
+            None,
+        ),
+    ],
+)
+def test_a_person_has_a_link_to_the_team_s_own_record_where_the_site_tells(
+    tmp_path: Path, settings: dict[str, Any], link: str | None
+) -> None:
+    facts = {"configuration": json.dumps(settings)}
+    run = write_run(tmp_path / "run.sqlite", [feature_row("al/der")], facts=facts)
+    write_report(run, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8").replace(_library(), "")
+    assert re.findall(r'href="(https?:[^"]*)"', page) == ([] if link is None else [link])
 
 
 def test_empty_run_and_person_without_values_give_a_page(tmp_path: Path) -> None:

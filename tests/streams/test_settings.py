@@ -81,6 +81,7 @@ def test_health_page_has_its_port_or_one_of_several_or_none(
         ("partitons = 4", "does not fit.*partitons"),
         ("partitions = ", "does not fit"),
         ("[detection]\nwarm_up_days = 'x'", "does not fit.*detection"),
+        ("[detection]\nlink_template = 'javascript:{userId}'", "does not fit.*link_template"),
         ("detection = 3", "does not fit.*detection"),
         ("projects = 3", "does not fit.*projects"),
         ("[projects]\nnorth = 3", "does not fit.*projects"),

@@ -14,11 +14,16 @@ HOUR_COVERAGE_MIN = 0.1
 DAY_COVERAGE_MIN = 0.6
 """Share of a day's minutes that must be told: part of a day would look like less activity."""
 
+VENDOR_STEPS_MIN = 300
+"""A vendor's daily steps that may as well be of a watch in a bag."""
+
 MODERATE_STEPS_PER_MIN = 100
 """Least cadence of moderate activity of an adult (steps/min; Tudor-Locke et al. 2018)."""
 
 SEDENTARY_BOUT_MIN = 30
 """Shortest sedentary bout that is counted (min; Diaz et al. 2017)."""
+
+_SIGNS_OF_WEAR = ("resting_heart_rate/1", "sleep_summary/1")
 
 _WAKING = "steps told (and worn, where told) for 60 % of the minutes; a sleep with times"
 
@@ -45,7 +50,8 @@ def steps_of_hour(window: Window) -> Values:
         Figure(
             name="step_count",
             meaning="Steps of the day's minutes, else the vendor's daily figure.",
-            minimum="steps told for 60 % of the minutes, or the vendor's figure",
+            minimum="steps told for 60 % of the minutes, or the vendor's figure; below 300 that "
+            "one only with a heart rate or a sleep of the date",
             source="RAPIDS: sumsteps",
         ),
     ),
@@ -53,13 +59,17 @@ def steps_of_hour(window: Window) -> Values:
 def steps_of_day(window: Window) -> Values:
     """``step_count`` of the day's minutes; below 60 % of them the vendor's figure, else absent.
 
-    A vendor's daily figure of 0 is absent, too: it says that the watch was not worn.
+    A vendor's daily figure of 0 is absent, too: it says that the watch was not worn. So is one
+    below 300 of a date without any heart rate or sleep: somebody stayed in bed, or the watch was
+    carried from one place to another, and nothing tells which.
     """
     counted = _step_count(window, DAY_COVERAGE_MIN)
     if counted:
         return counted
     summary = window.dated("activity_summary/1")
     if not isinstance(summary, ActivitySummary) or not summary.steps:
+        return {}
+    if summary.steps < VENDOR_STEPS_MIN and not _is_worn(window):
         return {}
     return {"step_count": float(summary.steps)}
 
@@ -194,6 +204,12 @@ def _run_lengths(mask: Bools) -> NDArray[np.int64]:
     starts, stops = runs_of(mask)
     lengths: NDArray[np.int64] = stops - starts
     return lengths
+
+
+def _is_worn(window: Window) -> bool:
+    """Whether a heart rate or a sleep of the date says that a device was worn on it."""
+    dated = any(window.dated(schema) is not None for schema in _SIGNS_OF_WEAR)
+    return dated or window.heart is not None or bool(asleep_minutes(window).any())
 
 
 def _step_count(window: Window, coverage_min: float) -> Values:

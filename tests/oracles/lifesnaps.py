@@ -40,7 +40,7 @@ def daily_figures(folder: Path) -> Figures:
         values = {
             ("day", "heart_rate_resting_bpm"): _number(row["resting_hr"]),
             ("day", "rmssd_ms"): _number(row["rmssd"]) or None,
-            ("day", "step_count"): _number(row["steps"]) or None,
+            ("day", "step_count"): _steps(row),
             ("night", "sleep_duration_min"): _number(row["minutesAsleep"]) or None,
         }
         asleep, in_bed_ms = _number(row["minutesAsleep"]), _number(row["sleep_duration"])
@@ -60,6 +60,13 @@ def daily_figures(folder: Path) -> Figures:
             if value is not None:
                 figures[row["id"], row["date"], window, feature] = value
     return figures
+
+
+def _steps(row: dict[str, str]) -> float | None:
+    """A handful of steps counts where the heart or a sleep says that the watch was worn."""
+    steps = _number(row["steps"])
+    is_worn = row["resting_hr"] or row["minutesAsleep"]
+    return steps if steps and (steps >= 300 or is_worn) else None
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

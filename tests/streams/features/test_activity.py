@@ -4,15 +4,31 @@ days, and days known by hand."""
 import datetime as dt
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.events import ActivitySummary, DeviceStatus, SleepEpisode, Steps
+from streams.events import (
+    ActivitySummary,
+    DeviceStatus,
+    HeartRate,
+    Record,
+    RestingHeartRate,
+    SleepEpisode,
+    SleepSummary,
+    Steps,
+)
 from streams.evidence import Evidence
-from streams.features.activity import activity_of_day, reported_activity, sedentary_of_day
+from streams.features.activity import (
+    activity_of_day,
+    reported_activity,
+    sedentary_of_day,
+    steps_of_day,
+)
 from tests.streams.features.phone_days import START_S, day_of, evidence_of, send
 
 DAY = range(1_440)
+DATE = dt.date(2023, 11, 15)
 
 
 def steps(minute: int, count: int) -> Steps:
@@ -87,8 +103,26 @@ def test_minutes_off_the_wrist_are_not_sedentary_and_end_a_bout() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("count", "others", "told"),
+    [
+        (0, [RestingHeartRate(date=DATE, resting_heart_rate=60.0)], None),
+        (299, [], None),
+        (300, [], 300.0),
+        (5, [RestingHeartRate(date=DATE, resting_heart_rate=60.0)], 5.0),
+        (5, [SleepSummary(date=DATE, asleep_duration=24_000.0)], 5.0),
+        (5, [SleepEpisode(time=START_S + 3_600.0, duration=7_200.0)], 5.0),
+        (5, [HeartRate(time=START_S + 3_600.0, heart_rate=61.0)], 5.0),
+    ],
+)
+def test_a_handful_of_a_vendor_s_steps_is_told_where_something_says_that_it_was_worn(
+    count: int, others: list[Record], told: float | None
+) -> None:
+    records = [ActivitySummary(date=DATE, steps=count), *others]
+    assert steps_of_day(day_of(evidence_of(records))).get("step_count") == told
+
+
 def test_a_vendors_figures_keep_names_of_their_own() -> None:
-    date = dt.date(2023, 11, 15)
-    evidence = evidence_of([ActivitySummary(date=date, steps=9_000, active_duration=5_400.0)])
+    evidence = evidence_of([ActivitySummary(date=DATE, steps=9_000, active_duration=5_400.0)])
     assert reported_activity(day_of(evidence)) == {"active_reported_min": 90.0}
     assert sedentary_of_day(day_of(evidence)) == {}

@@ -62,13 +62,14 @@ class HalfSpaceTrees:
     heavier side. The splits are River's own draw; they depend on the number of features alone and
     are shared between people, since River's nodes take 75 KiB a forest. Masses are the person's.
 
-    The score is 0 until the first window is full: before 28 rows are learned. The feature set is
-    fixed after 14 rows; features that come later are left out, in contrast to those declared.
+    Only rows that have a feature of the set count. The score is 0 until the first window is full:
+    before 28 such rows are learned. The feature set is fixed after 14 rows with any feature;
+    features that come later are left out, in contrast to those declared.
 
     Parameters
     ----------
     features
-        The feature set; None: what occurs in the first 14 learned rows. At most 24, by name.
+        The feature set; None: what occurs in the first 14 rows that have any. At most 24, by name.
 
     Source: Tan, Ting & Liu 2011, Fast anomaly detection for streaming data, IJCAI; River's
     ``anomaly.HalfSpaceTrees``.
@@ -81,7 +82,7 @@ class HalfSpaceTrees:
     """
 
     name: ClassVar[str] = "half_space_trees"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     __slots__ = ("_count", "_is_full", "_latest", "_moments", "_names", "_reference", "_rows")
 
@@ -105,14 +106,18 @@ class HalfSpaceTrees:
         return 1.0 - mass / _HIGHEST
 
     def learn_one(self, x: Mapping[str, float]) -> None:
-        """Add ``x`` to the masses of the window that is being filled."""
+        """Add ``x`` to the masses of the window that is being filled, if it has a feature."""
         refuse_unknown(x)
-        if self._moments:
-            self._learn(x)
-            return
         wanted = x.keys() - CONTEXT
         if self._names:
             wanted &= frozenset(self._names)
+        if not wanted:
+            # It tells nothing: a set without features has no forest, and in the masses it would
+            # stand for a day on which all was as ever.
+            return
+        if self._moments:
+            self._learn(x)
+            return
         self._rows.append({name: x[name] for name in sorted(wanted)[:FEATURES_MAX]})
         if len(self._rows) == WARM_UP:
             self._start()
@@ -133,7 +138,8 @@ class HalfSpaceTrees:
     def from_state(cls, state: State) -> Self:
         """Trees as they were; the feature set is part of the state."""
         trees = cls(state["names"])
-        trees._rows = [dict(row) for row in state["rows"]]
+        # Version 1 also kept rows without a feature.
+        trees._rows = [dict(row) for row in state["rows"] if row]
         trees._moments = [Moments.from_numbers(numbers) for numbers in state["moments"]]
         trees._count = state["count"]
         trees._is_full = bool(state["is_full"])

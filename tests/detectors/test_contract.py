@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from detectors.base import Detector, State, find_detectors
+from detectors.base import DAY, Detector, State, find_detectors
 
 DETECTORS = find_detectors()
 Sample = dict[str, float]
@@ -61,6 +61,23 @@ def test_missing_and_new_features_are_fine(make: type[Detector]) -> None:
         assert 0.0 <= detector.score_one(sample) <= 1.0
         detector.learn_one(sample)
     assert detector.score_one({"a": 50.0}) < 0.9
+
+
+@pytest.mark.parametrize("empty", [0, 1, 40])
+def test_rows_may_be_empty_or_partly_so_from_the_first_on(make: type[Detector], empty: int) -> None:
+    detector = make()
+    for number, sample in enumerate(_samples(empty + 60, seed=6)):
+        day = {DAY: float(number)}
+        one = {"a": sample["a"]} if number % 2 else {"b": sample["b"]}
+        row = day if number < empty else day | (one if number % 3 else sample)
+        assert 0.0 <= detector.score_one(row) <= 1.0
+        detector.learn_one(row)
+        detector.learn_one({})
+        detector = make.from_state(json.loads(json.dumps(detector.to_state())))
+    usual = detector.score_one({"a": 50.0, "b": 20.0, DAY: empty + 60.0})
+    changed = {"a": 90.0, "b": 60.0}
+    detector.learn_one(changed | {DAY: empty + 60.0})
+    assert detector.score_one(changed | {DAY: empty + 61.0}) > usual
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

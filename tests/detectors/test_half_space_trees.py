@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from river.anomaly import HalfSpaceTrees as RiverTrees
 
 from detectors.base import DAY, HOUR
-from detectors.half_space_trees import HEIGHT, SEED, TREES, WINDOW, HalfSpaceTrees
+from detectors.half_space_trees import HEIGHT, SEED, TREES, WARM_UP, WINDOW, HalfSpaceTrees
 
 NAMES = ("a", "b", "c")
 
@@ -63,6 +63,26 @@ def test_a_missing_feature_is_like_one_in_its_middle() -> None:
     assert count > 40
     there = {"b": 0.3, "c": 1.1}
     assert trees.score_one(there) == trees.score_one({**there, "a": mean})
+
+
+def test_rows_without_a_feature_do_not_count() -> None:
+    trees, others = HalfSpaceTrees(), HalfSpaceTrees()
+    for i, row in enumerate(_rows(1, 70)):
+        for empty in ({}, {DAY: float(i)}):
+            trees.learn_one(empty)
+        trees.learn_one(row)
+        others.learn_one(row)
+    trees.learn_one({"of no set": 1.0})
+    assert trees.to_state() == others.to_state()
+
+
+def test_a_state_of_version_1_with_empty_rows_goes_on() -> None:
+    state = HalfSpaceTrees().to_state() | {"rows": [{}] * (WARM_UP - 1)}
+    trees = HalfSpaceTrees.from_state(state)
+    for row in ({}, *_rows(1, 60)):
+        trees.learn_one(row)
+    assert trees.to_state()["names"] == list(NAMES)
+    assert trees.score_one(dict.fromkeys(NAMES, 9.0)) > 0.0
 
 
 def test_declared_features_are_followed_from_whenever_they_come() -> None:

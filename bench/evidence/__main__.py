@@ -110,6 +110,7 @@ def _tell_peers(name: str, people: People, trial: Trial, key: object = None) -> 
         kept[f"{name}, {peer.name}, {'all' if key is None else 'single'}"] = {
             "rate": other.rate,
             "found": found.sensitivity,
+            "chance": found.chance,
             "difference": difference,
         }
     console.print(table)

@@ -1,11 +1,13 @@
 """Single-signal rules, swept to any rate of alerts, over one person's daily values."""
 
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from bench.evidence.changes import (
     HEART_RATE,
@@ -31,6 +33,8 @@ from streams.events import FeatureRow
 WARM_UP_DAYS = 14
 REFRACTORY_DAYS = 7
 
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Series = list[tuple[dt.date, float]]
 """Date and score, of days with a value that are past the warm-up."""
 
@@ -94,15 +98,34 @@ def opened(series: Series, threshold: float) -> list[dt.date]:
 
 
 def threshold_at(series: Mapping[str, Series], rate: float) -> float:
-    """The lowest threshold at which people ring at most ``rate`` times per watched month."""
+    """The lowest threshold at which people ring at most ``rate`` times per watched month.
+
+    Of the thresholds from the one on at which they ring most often: below it episodes hardly end,
+    so that people ring seldom because they are always in alarm.
+    """
     days = sum(map(len, series.values()))
     levels = np.unique([score for own in series.values() for _, score in own])
-    low, high = 0, len(levels) - 1
-    while low < high:
-        middle = (low + high) // 2
-        count = sum(len(opened(own, levels[middle])) for own in series.values())
-        low, high = (middle + 1, high) if 30.0 * count / days > rate else (low, middle)
-    return float(levels[low])
+    count = np.sum([_openings(own, levels) for own in series.values()], axis=0)
+    rates = 30.0 * count / days
+    most = int(np.argmax(rates))
+    fitting = levels[most:][rates[most:] <= rate]
+    # Where even the highest score is too frequent, the rule is as seldom only if it never rings.
+    return float(fitting[0]) if fitting.size else math.inf
+
+
+def _openings(series: Series, levels: Floats) -> Counts:
+    """How many episodes open at each threshold, as `opened` has them."""
+    count = np.zeros(len(levels), dtype=np.int64)
+    last = np.full(len(levels), -REFRACTORY_DAYS, dtype=np.int64)
+    is_open = np.zeros(len(levels), dtype=bool)
+    for date, score in series:
+        day = date.toordinal()
+        is_high = levels <= score
+        opens = is_high & ~is_open & (day - last > REFRACTORY_DAYS)
+        count += opens
+        is_open = is_high & (is_open | opens)
+        last[is_open] = day
+    return count
 
 
 def finds(

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
@@ -88,7 +89,7 @@ def evaluate(
     Raises
     ------
     BadInput
-        When a file is not what it should be, or nobody in the run is past warm-up.
+        When a file is not what it should be, or nobody in the run was watched.
     """
     known = read_labels(labels)
     grouped = {} if groups is None else read_groups(groups)
@@ -96,7 +97,7 @@ def evaluate(
         content = read_run(connection)
     whole = _people(content)
     if not whole:
-        raise BadInput(f"{run}: nobody in it has a settled score past warm-up")
+        raise BadInput(f"{run}: nobody in it has a settled night or day that is past warm-up")
     by_group, hidden = _groups(whole, known, grouped, slack_days)
     detectors = {name: _people(content, name) for name in content.scores}
     return Evaluation(
@@ -120,27 +121,23 @@ def evaluate(
 
 
 def _people(content: RunContent, detector: str | None = None) -> list[Person]:
-    """Who is watched by a detector, or by any, and when what it found opened."""
-    names = content.scores.keys() if detector is None else [detector]
-    scored: dict[str, set[int]] = defaultdict(set)
-    for name in names:
-        for user_id, dates in content.scores[name].items():
-            scored[user_id].update(dates)
+    """Who is watched, and when alerts opened, or what a detector alone found."""
     return [
         Person(
             user_id=user_id,
             first=min(dates),
             last=max(dates),
+            days=len(dates),
             opened=_opened(content, detector, user_id),
         )
-        for user_id, dates in sorted(scored.items())
+        for user_id, dates in sorted(content.watched.items())
     ]
 
 
 def _opened(content: RunContent, detector: str | None, user_id: str) -> tuple[int, ...]:
     if detector is None:
         return tuple(sorted(content.alerts.get(user_id, ())))
-    dates = content.scores[detector][user_id]
+    dates = content.scores[detector].get(user_id, {})
     return episodes_of(date for date, scored in dates.items() if scored.is_anomalous)
 
 
@@ -196,12 +193,12 @@ def curve(
     points: list[CurvePoint] = []
     for threshold in sorted(set(np.quantile(every, 1.0 - shares).tolist())):
         at_threshold = [
-            Person(
-                user_id=person.user_id,
-                first=person.first,
-                last=person.last,
+            msgspec.structs.replace(
+                person,
                 opened=episodes_of(
-                    date for date, each in scores[person.user_id].items() if each.score >= threshold
+                    date
+                    for date, each in scores.get(person.user_id, {}).items()
+                    if each.score >= threshold
                 ),
             )
             for person in people

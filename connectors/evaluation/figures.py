@@ -43,21 +43,21 @@ class Label(Struct, frozen=True, kw_only=True):
 
 
 class Person(Struct, frozen=True, kw_only=True):
-    """One person: dates watched (``first`` to ``last``, both included), and dates of openings.
+    """One person: the ``first`` and ``last`` watched date, and dates of openings.
 
-    They are the first and last date with a score past warm-up; a person without
-    one is not watched.
+    ``days`` of those from first to last were watched; a person without one is not watched.
     """
 
     user_id: str
     first: int
     last: int
+    days: int
     opened: tuple[int, ...] = ()
 
     @property
     def months(self) -> float:
         """Person-months watched."""
-        return (self.last - self.first + 1) / MONTH_DAYS
+        return self.days / MONTH_DAYS
 
 
 class Estimate(Struct, frozen=True):
@@ -115,7 +115,10 @@ def episodes_of(dates: Iterable[int]) -> tuple[int, ...]:
 
 
 def is_watched(label: Label, person: Person, slack_days: int) -> bool:
-    """Whether an opening could have hit a label: their dates overlap."""
+    """Whether a label counts: its dates overlap those from the first to the last watched one.
+
+    Gaps included, for what happened while nothing was worn was missed.
+    """
     return label.start <= person.last and label.end + slack_days >= person.first
 
 
@@ -127,7 +130,7 @@ def figures(people: Iterable[Person], labels: Iterable[Label], *, slack_days: in
     people
         Everybody watched, each once, in any order.
     labels
-        Those of others, or outside of the watched dates, do not count.
+        Those of others, or before the first and after the last watched date, do not count.
     slack_days
         An opening in [start, end + slack_days] of a label is a hit.
     """

@@ -4,7 +4,7 @@ import csv
 import datetime as dt
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +26,9 @@ from streams.events import (
 
 T = TypeVar("T")
 
+WATCHES = "level_shift"
+"""The detector that says of each night and day whether something past warm-up was told."""
+
 Groups = dict[str, dict[str, str]]
 """User -> group, such as ``sex`` -> value."""
 
@@ -40,10 +43,13 @@ class Scored(Struct, frozen=True):
 class RunContent(Struct, frozen=True):
     """What a run says of people, by user and date (proleptic ordinal).
 
-    ``scores`` per detector, past warm-up only;
+    ``watched`` are dates as a budget counts them: on which something was told of a feature that has
+    warmed up, whichever detectors are compared. ``scores`` per detector, on watched dates and past
+    its own warm-up; a detector without one is not in it.
     ``alerts`` are the dates on which CLINICAL alerts opened, one that continues another left out.
     """
 
+    watched: dict[str, set[int]]
     scores: dict[str, dict[str, dict[int, Scored]]]
     alerts: dict[str, list[int]]
 
@@ -67,10 +73,9 @@ def read_run(connection: sqlite3.Connection) -> RunContent:
     """Read settled scores and clinical alerts of a run, withdrawn ones included."""
     scores: dict[str, dict[str, dict[int, Scored]]] = {}
     for judgement in _bodies(connection, "anomalies WHERE settled", _Judgement):
-        of_detector = scores.setdefault(judgement.detector, {})
         if judgement.state is AnomalyState.LEARNING:
             continue
-        dates = of_detector.setdefault(judgement.user_id, {})
+        dates = scores.setdefault(judgement.detector, {}).setdefault(judgement.user_id, {})
         date = judgement.local_date.toordinal()
         known = dates.get(date, Scored(0.0, is_anomalous=False))
         is_anomalous = judgement.state is AnomalyState.ANOMALOUS
@@ -79,7 +84,21 @@ def read_run(connection: sqlite3.Connection) -> RunContent:
     for rang in _bodies(connection, "alerts", _Rang):
         if rang.kind is AlertKind.CLINICAL and rang.continues is None:
             alerts[rang.user_id].append(rang.local_date.toordinal())
-    return RunContent(dict(sorted(scores.items())), dict(alerts))
+    watched = {user_id: set(dates) for user_id, dates in scores.get(WATCHES, {}).items()}
+    return RunContent(watched, _on_watched(scores, watched), dict(alerts))
+
+
+def _on_watched(
+    scores: Mapping[str, Mapping[str, Mapping[int, Scored]]], watched: Mapping[str, set[int]]
+) -> dict[str, dict[str, dict[int, Scored]]]:
+    """Scores on watched dates, by detector that has any, in order of name."""
+    found: dict[str, dict[str, dict[int, Scored]]] = {}
+    for name, people in sorted(scores.items()):
+        for user_id, dates in people.items():
+            own = {date: dates[date] for date in dates if date in watched.get(user_id, ())}
+            if own:
+                found.setdefault(name, {})[user_id] = own
+    return found
 
 
 def _bodies(connection: sqlite3.Connection, of: str, kind: type[T]) -> Iterable[T]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from connectors.sqlite import SqliteResults
 from streams.events import (
     Alert,
@@ -120,6 +122,18 @@ def anomaly(
         epoch=row.epoch,
         version="1",
     )
+
+
+def judged(
+    row: FeatureRow,
+    detector: str,
+    *,
+    state: AnomalyState = AnomalyState.NORMAL,
+    score: float = 0.2,
+) -> Anomaly:
+    """What a detector says of a row as a whole."""
+    found = anomaly(row, "step_count", state=state, score=score)
+    return msgspec.structs.replace(found, detector=detector, feature=None)
 
 
 def alert(  # every part of an alert that a test turns on

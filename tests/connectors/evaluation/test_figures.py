@@ -24,7 +24,8 @@ def _label(user_id: str, start: int, end: int) -> Label:
 
 
 def _person(user_id: str, opened: tuple[int, ...] = (), first: int = 0, last: int = 99) -> Person:
-    return Person(user_id=user_id, first=first, last=last, opened=opened)
+    days = last - first + 1
+    return Person(user_id=user_id, first=first, last=last, days=days, opened=opened)
 
 
 PEOPLE = [
@@ -77,6 +78,14 @@ def test_what_cannot_be_told_is_absent() -> None:
     quiet = figures([_person("c")], [], slack_days=1)
     assert (quiet.sensitivity, quiet.precision) == (Estimate(), Estimate())
     assert quiet.episodes_per_person_month == Estimate(0.0, 0.0, 0.0)
+
+
+def test_only_watched_dates_count_as_time_and_labels_in_a_gap_are_missed() -> None:
+    person = Person(user_id="a", first=0, last=99, days=15, opened=(1,))
+    found = figures([person], [_label("a", 50, 55)], slack_days=1)
+    assert found.person_months == 0.5
+    assert found.episodes_per_person_month.value == 2.0
+    assert (found.labels, found.labels_hit) == (1, 0)
 
 
 def test_anomalous_dates_at_most_a_week_apart_are_one_episode() -> None:

@@ -14,7 +14,9 @@ from connectors.evaluation.figures import Label, Person, figures
 from connectors.evaluation.page import row_in_words, write_page
 from streams.errors import BadInput
 
-PEOPLE = [Person(user_id=f"p{index}", first=0, last=60, opened=(11,)) for index in range(5)]
+PEOPLE = [
+    Person(user_id=f"p{index}", first=0, last=60, days=61, opened=(11,)) for index in range(5)
+]
 LABELS = [Label(user_id="p0", start=10, end=14, label="relapse")]
 FOUND = figures(PEOPLE, LABELS, slack_days=1)
 EVALUATION = Evaluation(

@@ -12,9 +12,15 @@ from connectors.evaluation.reading import Scored, read_groups, read_labels, read
 from connectors.importers.dataset import DataSet, Person, Upload
 from connectors.importers.writer import Target, write_recording
 from connectors.run_files import open_run
+from detectors.cohort import load_cohort
+from detectors.config import DetectionConfig
+from detectors.fitting import watched_days
+from detectors.models import SubjectModels
+from detectors.scores import Scores
 from streams.errors import BadInput
-from streams.events import AlertKind, AnomalyState, Output, Source, Steps, WindowKind
-from tests.connectors.runs import FIRST_DATE, alert, anomaly, feature_row, write_run
+from streams.events import AlertKind, AnomalyState, FeatureRow, Output, Source, Steps, WindowKind
+from tests.connectors.runs import FIRST_DATE, alert, anomaly, feature_row, judged, write_run
+from tests.detectors.people import Person as People
 
 DAY = FIRST_DATE.toordinal()
 
@@ -33,7 +39,10 @@ def test_run_gives_scores_past_warm_up_and_clinical_alerts_that_rang(
         shown,
         anomaly(night, "sleep_duration_min", state=AnomalyState.NORMAL, score=0.6),
         anomaly(night, "rmssd_ms", state=AnomalyState.ANOMALOUS, score=0.95),
+        judged(night, "level_shift", score=0.4),
         anomaly(day, "step_count", state=AnomalyState.LEARNING, score=1.0),
+        judged(day, "level_shift", state=AnomalyState.LEARNING),
+        judged(day, "night_signal", state=AnomalyState.ANOMALOUS, score=1.0),
         anomaly(shown, "step_count", state=AnomalyState.ANOMALOUS, score=1.0),
         alert(night, alert_id="rang"),
         alert(night, alert_id="data", kind=AlertKind.DATA),
@@ -42,8 +51,29 @@ def test_run_gives_scores_past_warm_up_and_clinical_alerts_that_rang(
     ]
     with open_run(write_run(tmp_path / "run.sqlite", outputs)) as connection:
         content = read_run(connection)
-    assert content.scores == {"baseline": {"alder": {DAY: Scored(0.95, is_anomalous=True)}}}
+    assert content.watched == {"alder": {DAY}}
+    assert content.scores == {
+        "baseline": {"alder": {DAY: Scored(0.95, is_anomalous=True)}},
+        "level_shift": {"alder": {DAY: Scored(0.4, is_anomalous=False)}},
+    }
     assert sorted(content.alerts["alder"]) == [DAY, DAY + 2]
+
+
+def test_watched_dates_are_those_of_a_budget(tmp_path: Path) -> None:
+    config = DetectionConfig(detectors=("night_signal",))
+    models, person = SubjectModels(config, load_cohort()), People(seed=3)
+    outputs: list[Output] = []
+    scored: list[tuple[FeatureRow, Scores]] = []
+    for day in range(40):
+        for row in person.rows():
+            told = row if day % 6 else msgspec.structs.replace(row, values={})
+            scores = models.score(told)
+            models.learn(told, scores)
+            scored.append((told, scores))
+            outputs += [told, *scores]
+    with open_run(write_run(tmp_path / "run.sqlite", outputs)) as connection:
+        (watched,) = read_run(connection).watched.values()
+    assert 0 < len(watched) == watched_days(scored) < 40 - config.warm_up_days
 
 
 def test_labels_are_dates_both_included(tmp_path: Path) -> None:

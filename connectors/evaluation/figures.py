@@ -22,7 +22,7 @@ SEED = 20_240_229
 INTERVAL = (0.025, 0.975)
 
 MONTH_DAYS = 30
-"""Days of a person-month (d): a twelfth of 365.25."""
+"""Days of a person-month (d), as many as a month of a budget has."""
 
 JOIN_DAYS = 7
 """Anomalous dates at most so far apart (d) are one episode."""

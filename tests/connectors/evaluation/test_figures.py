@@ -17,6 +17,7 @@ from connectors.evaluation.figures import (
     rates,
     share_of_busiest,
 )
+from detectors.policy import DAYS_A_MONTH
 
 
 def _label(user_id: str, start: int, end: int) -> Label:
@@ -78,6 +79,10 @@ def test_what_cannot_be_told_is_absent() -> None:
     quiet = figures([_person("c")], [], slack_days=1)
     assert (quiet.sensitivity, quiet.precision) == (Estimate(), Estimate())
     assert quiet.episodes_per_person_month == Estimate(0.0, 0.0, 0.0)
+
+
+def test_a_month_is_that_of_a_budget() -> None:
+    assert MONTH_DAYS == DAYS_A_MONTH
 
 
 def test_only_watched_dates_count_as_time_and_labels_in_a_gap_are_missed() -> None:

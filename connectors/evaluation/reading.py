@@ -26,6 +26,9 @@ from streams.events import (
 
 T = TypeVar("T")
 
+GROUP_COLUMNS = ("userId", "group", "value")
+"""Columns of a table of groups."""
+
 WATCHES = "level_shift"
 """The detector that says of each night and day whether something past warm-up was told."""
 
@@ -137,22 +140,28 @@ def read_groups(path: Path) -> Groups:
     BadInput
         If it is neither, or has no groups.
     """
-    groups = _groups_of_table(path) if _is_table(path) else _groups_of_recording(path)
+    groups = _groups_of_recording(path) if _is_recording(path) else _groups_of_table(path)
     if not any(groups.values()):
         raise BadInput(f"{path}: no groups in it")
     return groups
 
 
-def _is_table(path: Path) -> bool:
+def _is_recording(path: Path) -> bool:
+    """Whether a file is to be read as messages, not as a table."""
     try:
-        return {"userId", "group", "value"} <= set(columns_of(path))
+        columns = columns_of(path)
     except csv.Error:
-        return False
+        return True  # a message can be longer than a cell of a CSV
+    return bool(columns) and columns[0].startswith("{")
 
 
 def _groups_of_table(path: Path) -> Groups:
+    if not set(GROUP_COLUMNS) <= set(columns_of(path)):
+        raise BadInput(
+            f"{path}: neither a CSV with the columns {', '.join(GROUP_COLUMNS)} nor a recording"
+        )
     groups: Groups = defaultdict(dict)
-    for user_id, group, value in Table(path, ("userId", "group", "value")):
+    for user_id, group, value in Table(path, GROUP_COLUMNS):
         groups[user_id][group] = value
     return dict(groups)
 

@@ -118,7 +118,20 @@ def test_groups_come_from_a_table_or_from_the_registry_of_a_recording(tmp_path: 
     data = DataSet(people=(person,), uploads=uploads, left_out=Counter())
     write_recording([data], Target(path=recording, partitions=1))
     assert read_groups(table) == read_groups(recording) == groups
-    other = tmp_path / "other.csv"
-    other.write_text("who,what\n")
-    with pytest.raises(BadInput):
-        read_groups(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("who,what\n", "a CSV with the columns userId, group, value nor a recording"),
+        ("userId,group\nalder,sex\n", "columns userId, group, value"),
+        ("userId,group,value\n", "no groups in it"),
+        ('{"topic": 3}\n', "not a recording"),
+        ("", "columns userId, group, value"),
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=says):
+        read_groups(path)

@@ -77,7 +77,7 @@ def plant(
     found = inspect_recordings([recording])
     with progress("reading", found.messages) as advance:
         plans = _plans(found, chosen.effect, places, advance)
-    placed = {user_id: plan for user_id, plan in plans.items() if plan.stretches}
+    placed = _placed(plans, f"{recording}: nobody has a place for {change}", places)
     with progress("writing", found.messages) as advance:
         changed, dropped = _write(found, output, placed, advance)
     _write_labels(labels, placed, change)
@@ -113,6 +113,17 @@ def _chosen(name: str, sizes: list[str], days: int | None) -> Change:
     if not effect.signals:
         raise BadInput("all sizes are 0: there is nothing to plant")
     return Change(days=change.days if days is None else days, effect=effect)
+
+
+def _placed(plans: "Mapping[str, Plan]", nowhere: str, places: "Places") -> "dict[str, Plan]":
+    """Plans with a stretch; if there is none, ``nowhere`` begins what is said."""
+    placed = {user_id: plan for user_id, plan in plans.items() if plan.stretches}
+    if not placed:
+        raise BadInput(
+            f"{nowhere}: {places.days} dates running with its signals, after "
+            f"{places.first_day} such dates"
+        )
+    return placed
 
 
 def _plans(

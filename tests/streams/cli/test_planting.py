@@ -6,16 +6,19 @@ Method: real people's daily figures, replayed with and without the change, row a
 import csv
 import datetime as dt
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from connectors.importers import lifesnaps
+from connectors.importers.dataset import DataSet, Person, Upload
 from connectors.importers.writer import Target, write_recording
 from connectors.recordings import read_recording
 from connectors.run_files import open_run
 from streams.cli import command_line, main
+from streams.events import Source, Steps
 
 PEOPLE = 2
 SIZES = {"heart_rate_resting_bpm": 3.0, "sleep_duration_min": -60.0}
@@ -81,6 +84,33 @@ def test_planted_change_shows_in_the_rows_of_its_dates_and_in_no_other(
     label = planted[min(planted)]
     span = dt.date.fromisoformat(label["end"]) - dt.date.fromisoformat(label["start"])
     assert (span.days, label["label"]) == (4, "compound")
+
+
+def test_where_nobody_has_a_place_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person = Person(
+        user_id="alder",
+        project_id="study",
+        care_team="north",
+        time_zone="UTC",
+        enrolled_on=dt.date(2024, 1, 1),
+        record_types=(Steps,),
+        sources=(Source(source_id="watch"),),
+    )
+    time = 1_704_100_000.0
+    uploads = [Upload(time + 60.0, "alder", "watch", [Steps(time=time, duration=60.0, steps=3)])]
+    recording = tmp_path / "people.jsonl"
+    data = DataSet(people=(person,), uploads=uploads, left_out=Counter())
+    write_recording([data], Target(path=recording, partitions=1))
+    output, labels = tmp_path / "planted.jsonl", tmp_path / "labels.csv"
+    options = ["-o", str(output), "--labels", str(labels), "--change", "compound", "--json"]
+    with pytest.raises(SystemExit, match="1"):
+        main(["plant", str(recording), *options])
+    told = capsys.readouterr()
+    assert "nobody has a place for compound" in told.err.splitlines()[-1]
+    assert told.out == ""
+    assert [*tmp_path.iterdir()] == [recording]
 
 
 @pytest.mark.parametrize(

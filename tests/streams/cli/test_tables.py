@@ -17,7 +17,6 @@ from connectors.run_files import open_run, read_facts
 from streams.cli import command_line, main
 
 MAP = Path(__file__).parents[3] / "samples" / "lifesnaps_map.toml"
-SHOWN_ONLY = {"active_min", "sedentary_min"}
 Rows = dict[tuple[str, str, str], dict[str, float]]
 
 
@@ -35,7 +34,7 @@ def _values(run: Path) -> Rows:
         values = {
             name: round(value, 6)
             for name, value in row["values"].items()
-            if not name.endswith("_score") and name not in SHOWN_ONLY | {"silence_h"}
+            if not name.endswith("_score") and name != "silence_h"
         }
         told[row["userId"], row["window"], row["localDate"]] = values
     return told

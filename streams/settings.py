@@ -178,12 +178,18 @@ def _digest(data: bytes) -> str:
 
 
 def _read_site(path: Path) -> PipelineConfig:
+    from streams.feature_names import refuse_unknown_names
+
     try:
-        return msgspec.convert(_with_site(msgspec.toml.decode(path.read_bytes())), PipelineConfig)
+        told = _with_site(msgspec.toml.decode(path.read_bytes()))
+        config = msgspec.convert(told, PipelineConfig)
+        for settings in (config.detection, *config.projects.values()):
+            refuse_unknown_names(settings)
     except OSError as error:
         raise BadInput(f"the site configuration {path} cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise BadInput(f"the site configuration {path} does not fit: {error}") from error
+    return config
 
 
 def _with_site(told: dict[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,16 @@ def test_health_page_has_its_port_or_one_of_several_or_none(
         ("projects = 3", "does not fit.*projects"),
         ("[projects]\nnorth = 3", "does not fit.*projects"),
         ("[projects.north]\nbudget = 3", "does not fit.*budget.*projects"),
+        (
+            "[[detection.limits]]\nname = 'x'\nwindow = 'night'\nfeature = 'sleep_durations_min'",
+            "does not fit.*'x'.*'sleep_durations_min'; nearest: sleep_duration_min",
+        ),
+        (
+            "[detection.concerns]\ncall_outgoing_count = 'down'",
+            "does not fit.*'call_outgoing_count' is shown and not scored",
+        ),
+        ("[detection.concerns]\nstep_cuont = 'up'", "does not fit.*'step_cuont'; nearest: step_c"),
+        ("[projects.a.concerns]\nstep_cuont = 'up'", "does not fit.*'step_cuont'; nearest: step_c"),
     ],
 )
 def test_site_file_that_does_not_fit_is_refused_with_the_reason(

@@ -115,11 +115,12 @@ def test_without_a_broker_the_rest_is_still_looked_at(
     assert "not results of Wakeline" in found["sink"]["detail"]
 
 
+@pytest.mark.parametrize("text", ["partitions = 'many'", "[detection.concerns]\nstep_cuont = 'up'"])
 def test_settings_that_do_not_fit_are_the_only_finding(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = tmp_path / "site.toml"
-    site.write_text("partitions = 'many'", encoding="utf-8")
+    site.write_text(text, encoding="utf-8")
     code, found = examine(capsys, "--site-config", site)
     assert (code, list(found)) == (1, ["settings"])
 

@@ -17,6 +17,7 @@ from detectors.terms import DATED_WINDOWS
 from streams.config import PipelineConfig
 from streams.detection import Detection
 from streams.events import FeatureRow, Output, SubjectStatus, WindowKind, local_time_minutes
+from streams.feature_names import refuse_unknown_feature
 from streams.features.base import Bounds
 from streams.localtime import (
     OffsetLog,
@@ -82,11 +83,14 @@ class TableMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     day: dict[str, FeatureMap] = {}
 
     def __post_init__(self) -> None:
-        """Refuse a zone that is none, and a map without a feature."""
+        """Refuse a zone that is none, and a map without a feature, or of one that is not known."""
         if not is_time_zone(self.time_zone):
             raise ValueError(f"{self.time_zone!r} is not a time zone")
         if not (self.night or self.day):
             raise ValueError("a feature is needed, such as [night.sleep_duration_min]")
+        for window, features in ((WindowKind.NIGHT, self.night), (WindowKind.DAY, self.day)):
+            for name in features:
+                refuse_unknown_feature(window, name)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ min = 60.0
 column = "asleep_h"
 per = "bed_h"
 scale = 100.0
-[day.active_min]
+[day.active_reported_min]
 sum = ["light", "hard"]
 """
 MAPPED = table_map(MAP)
@@ -38,9 +38,9 @@ def _rows(*lines: tuple[str, str, str, str, str, str]) -> list[FeatureRow]:
 def test_cells_are_summed_divided_scaled_and_bounded() -> None:
     night, day = _rows(("a", "2024-01-02", "7.5", "8", "30", "12.5"))
     assert night.values == {"sleep_duration_min": 455.0, "sleep_efficiency_percent": 93.75}
-    assert day.values == {"active_min": 42.5}
+    assert day.values == {"active_reported_min": 42.5}
     night, day = _rows(("a", "2024-01-02T00:00:00", "0.5", "0", "", "12"))
-    assert (night.values, day.values) == ({}, {"active_min": 12.0})
+    assert (night.values, day.values) == ({}, {"active_reported_min": 12.0})
     night, day = _rows(("a", "2024-01-02", "nan", "inf", "", ""))
     assert (night.values, day.values) == ({}, {})
 
@@ -103,6 +103,7 @@ def test_rows_are_scored_learned_and_alerted_on_per_person() -> None:
         b'user = "id"\ndate = "day"\n[day.step_count]\ncolumn = "a"\nsum = ["b"]\n',
         b'user = "id"\ndate = "day"\ntime_zone = "Mars/Base"\n[day.step_count]\ncolumn = "a"\n',
         b'user = "id"\ndate = "day"\n[hour.step_count]\ncolumn = "a"\n',
+        b'user = "id"\ndate = "day"\n[day.sleep_duration_min]\ncolumn = "a"\n',
         b"user = ",
     ],
 )

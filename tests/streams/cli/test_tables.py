@@ -84,6 +84,7 @@ def test_lifesnaps_table_gives_the_rows_of_the_imported_recording(
         ("id,date,n\n", [], "--table and --map belong together"),
         ("id,date,n\n", ["--map", "none.toml"], "cannot be read"),
         ("id,date,n\n", ["--map", "table.csv"], "does not fit"),
+        ("id,date,n\n", ["--map", "misspelt.toml"], "'step_cuont'; nearest: step_count"),
         ("id,date,n\n", ["--map", "map.toml", "people.jsonl"], "either recordings or --table"),
     ],
 )
@@ -97,7 +98,8 @@ def test_bad_input_is_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("table.csv").write_text(table)
-    Path("map.toml").write_text('user="id"\ndate="date"\n[day.step_count]\ncolumn="n"\n')
+    for name, feature in (("map.toml", "step_count"), ("misspelt.toml", "step_cuont")):
+        Path(name).write_text(f'user="id"\ndate="date"\n[day.{feature}]\ncolumn="n"\n')
     with pytest.raises(SystemExit, match="1"):
         main(["replay", "--table", "table.csv", "-o", "run.sqlite", *options])
     error = capsys.readouterr().err

@@ -140,15 +140,12 @@ def line_of(cells: Cells, mapped: TableMap) -> Line:
 def settled_rows(lines: Iterable[Line], mapped: TableMap) -> Iterator[FeatureRow]:
     """Rows of a table, person by person, in order of date, the night before the day.
 
-    Between a person's first and last date, one without a line has rows without values. Of several
-    lines of one date each value comes from the last that has it.
+    Between a person's first and last date, one without a line has rows without values. Each person
+    and date has at most one line.
     """
     people: dict[str, dict[int, dict[WindowKind, Values]]] = {}
     for line in lines:
-        dates = people.setdefault(line.user_id, {})
-        told = dates.setdefault(line.date, {WindowKind.NIGHT: {}, WindowKind.DAY: {}})
-        for window, values in line.values.items():
-            told[window].update(values)
+        people.setdefault(line.user_id, {})[line.date] = line.values
     for user_id, dates in sorted(people.items()):
         for date in range(min(dates), max(dates) + 1):
             for window in DATED_WINDOWS:

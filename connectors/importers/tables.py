@@ -39,6 +39,11 @@ class Table:
                 raise BadInput(f"{self._path}, row {self._row_number}: too few columns")
             yield [row[place] for place in places]
 
+    @property
+    def row_number(self) -> int:
+        """Number of the row that was read last; the header's is 1."""
+        return self._row_number
+
     @contextmanager
     def refusing(self) -> Iterator[None]:
         """Turn a value that cannot be read into a refusal that names the row, not the value."""

@@ -46,7 +46,8 @@ def read_rows(table: Path, map_file: Path) -> "list[FeatureRow]":
     Raises
     ------
     BadInput
-        If a file cannot be read, the map does not fit, or a cell is not what its column says.
+        If a file cannot be read, the map does not fit, a cell is not what its column says, or a
+        person has two rows of one date.
     """
     from streams.tables import settled_rows, table_map
 
@@ -67,9 +68,18 @@ def _lines(path: Path, mapped: "TableMap") -> "Iterator[Line]":
     from streams.tables import line_of
 
     table = Table(path, mapped.columns)
+    seen: dict[tuple[str, int], int] = {}
     with table.refusing():
         for cells in table:
-            yield line_of(dict(zip(mapped.columns, cells, strict=True)), mapped)
+            line = line_of(dict(zip(mapped.columns, cells, strict=True)), mapped)
+            first = seen.setdefault((line.user_id, line.date), table.row_number)
+            if first != table.row_number:
+                # Which of the two holds nobody could say.
+                raise BadInput(
+                    f"{path}, row {table.row_number}: {mapped.user} and {mapped.date} are those of "
+                    f"row {first}; a person has one row of a date"
+                )
+            yield line
 
 
 async def replay_rows(

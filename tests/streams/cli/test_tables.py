@@ -79,6 +79,11 @@ def test_lifesnaps_table_gives_the_rows_of_the_imported_recording(
     ("table", "options", "says"),
     [
         ("id,date,n\na,2024-01-01,x\n", ["--map", "map.toml"], "row 2: a value does not fit"),
+        (
+            "id,date,n\na,2024-01-01,1\nb,2024-01-01,1\na,2024-01-01T08:00,\n",
+            ["--map", "map.toml"],
+            "table.csv, row 4: id and date are those of row 2;",
+        ),
         ("id,date\na,2024-01-01\n", ["--map", "map.toml"], "no column n"),
         ("id,date,n\n", ["--map", "map.toml"], "a table without a line"),
         ("id,date,n\n", [], "--table and --map belong together"),

@@ -1,12 +1,13 @@
 """Why an alert is in one run and not, or differently, in another: what differs between the two.
 
-Nothing is replayed here. What is said is what both runs hold: how they were made, and what the row
-on which the alert opened scored in each.
+Nothing is replayed here. What is said is what both runs hold: how they were made, and what the
+detector that decides said in each of the rows on which the alert rests.
 """
 
+import datetime as dt
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +17,12 @@ from connectors.run_files import read_facts
 
 SHOWN_DIGITS = 4
 """Significant digits of scores and thresholds in words; more where two would look alike."""
+
+_DECIDES = {"change_from_usual": "level_shift", "slow_change": "drift"}
+"""Rule of a CLINICAL alert -> the detector of whole rows that decides, where it found something."""
+
+_ANOMALOUS = "ANOMALOUS"
+_DATED = frozenset({"night", "day"})
 
 _IGNORED_SETTINGS = frozenset({"partitions"})
 """Settings on which no result depends."""
@@ -39,10 +46,22 @@ class Scored(Struct, frozen=True, rename="camel"):
     version: str
     feature: str | None = None
 
-    @property
-    def name(self) -> str:
-        """Detector, and feature if there is one."""
-        return " ".join(filter(None, (self.detector, self.feature)))
+
+class _Row(NamedTuple):
+    """A row of a subject: its window, and its local date or start (s UTC)."""
+
+    window: str
+    at: str | float
+
+
+class _Key(NamedTuple):
+    """Who says something of a row, and of which feature."""
+
+    detector: str
+    feature: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, self))
 
 
 class AlertChanges:
@@ -55,56 +74,107 @@ class AlertChanges:
         self._made = [*_made_differently(facts_a, facts_b), *map(_setting, self.settings)]
 
     def because(self, before: Line | None, after: Line | None) -> tuple[str, ...]:
-        """What differs, in words; the alert as it is in each run, None where it is in one only."""
+        """What differs, in words; the alert as it is in each run, None where it is in one only.
+
+        First how the runs were made, then what the rows scored on which the alert rests.
+        """
         alert = before or after
         assert alert is not None  # an alert that is in neither run is no difference
-        found = [*_versions(before, after), *self._of_row(alert, is_gone=after is None)]
-        found += [said for said in self._made if said not in found]
-        return tuple(found)
+        said = [*_versions(before, after), *self._made]
+        said += self._of_rows(after or alert, is_gone=after is None)
+        return tuple(dict.fromkeys(said))
 
-    def _of_row(self, alert: Line, *, is_gone: bool) -> Iterator[str]:
-        """What the row on which the alert opened scored in both runs."""
-        before, after = (_scores(run, alert) for run in self._runs)
-        own = before if is_gone else after
-        features = {reason["feature"] for reason in alert.get("reasons", ())}
-        named = [each for each in own.values() if each.feature in features] or [*own.values()]
-        if not named:
+    def _of_rows(self, alert: Line, *, is_gone: bool) -> Iterator[str]:
+        """What decided on the alert in both runs, in its row and those of its evidence."""
+        if alert["kind"] != "CLINICAL":  # the others rest on no score
             return
-        top = max(named, key=lambda each: (each.score, each.name))
-        key = top.detector, top.feature
-        yield from _compared(top.name, before.get(key), after.get(key))
+        own = _scores(self._runs[0 if is_gone else 1], alert["userId"], _row_of(alert))
+        deciding = _deciding(alert, own)
+        looks = [(_row_of(alert), key) for key in deciding]
+        if deciding and deciding[0].feature is None:
+            looks += [(row, deciding[0]) for row in _evidence_rows(alert)]
+        is_alike = True
+        for number, (row, key) in enumerate(looks):
+            before, after = (_scores(run, alert["userId"], row).get(key) for run in self._runs)
+            if before != after or (number == 0 and before is not None):
+                yield from _compared(f"{row.window} {when(row.at)}: {key}", before, after)
+            is_alike = is_alike and before == after
+        if looks and is_alike:
+            yield "the row was judged alike in both: rows, alerts or settings before it differ"
+
+
+def when(at: str | float) -> str:
+    """When a row was: a local date as it is, a start (s UTC) to the minute."""
+    if isinstance(at, str):
+        return at
+    return f"{dt.datetime.fromtimestamp(at, tz=dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _row_of(alert: Line) -> _Row:
+    """The row on which an alert opened."""
+    window = alert.get("window") or ""
+    return _Row(window, alert["localDate"] if window in _DATED else alert["start"])
+
+
+def _evidence_rows(alert: Line) -> list[_Row]:
+    """Further nights and days that speak for an alert, in their order."""
+    rows = {
+        _Row(reason.get("window") or "", day["localDate"])
+        for reason in alert.get("reasons", ())
+        for day in reason.get("evidence", ())
+    }
+    # A night goes before the day of its date.
+    return sorted(rows - {_row_of(alert)}, key=lambda row: (row.at, row.window != "night"))
+
+
+def _deciding(alert: Line, own: Mapping[_Key, Scored]) -> list[_Key]:
+    """Of whom the scores decided on an alert, the highest first.
+
+    A detector of whole rows goes before the features on their own, which decide where it found
+    nothing, so far from usual are they.
+    """
+    key = _Key(_DECIDES.get(alert["rule"], ""))
+    whole = [key] if key in own else []
+    features = {reason["feature"] for reason in alert.get("reasons", ())}
+    named = sorted(
+        (key for key in own if key.feature in features), key=lambda key: (-own[key].score, key)
+    )
+    for keys in (whole, named):
+        unusual = [key for key in keys if own[key].state == _ANOMALOUS]
+        if unusual:
+            return unusual
+    return whole or named[:1]
 
 
 def _compared(name: str, before: Scored | None, after: Scored | None) -> Iterator[str]:
+    """What was said of a row in both runs; not asked of one that neither scored."""
     if before is None or after is None:
-        run, known = ("second", before) if after is None else ("first", after)
-        score = "" if known is None else f", {_number(known.score)} in the other"
-        yield f"{name}: no score in the {run} run{score}"
+        first, second = ("first", "second") if after is None else ("second", "first")
+        known = before or after
+        assert known is not None
+        yield (
+            f"{name} score {_number(known.score)}, threshold {_number(known.threshold)}, "
+            f"{known.state} in the {first} run, not scored in the {second}"
+        )
         return
-    if before.threshold != after.threshold:
-        yield f"threshold {_both(before.threshold, after.threshold)}"
     if before.version != after.version:
         yield f"{before.detector} {before.version} -> {after.version}"
-    if before.score != after.score:
-        yield f"{name}: score {_both(before.score, after.score)}"
-    else:
-        yield f"{name}: score {_number(before.score)} in both"
-    if before.state != after.state:
-        yield f"{name}: {before.state} -> {after.state}"
-    elif (before.threshold, before.score) == (after.threshold, after.score):
-        yield "the row was judged alike in both: rows, alerts or settings before it differ"
+    state = _change(before.state, after.state)
+    score, threshold = (
+        _both(before.score, after.score),
+        _both(before.threshold, after.threshold),
+    )
+    yield f"{name} score {score}, threshold {threshold}, {state}"
 
 
-def _scores(run: sqlite3.Connection, alert: Line) -> dict[tuple[str, str | None], Scored]:
-    """Scores of the row on which an alert opened, by detector and feature."""
-    window = alert.get("window")
-    at = alert["localDate"] if window in {"night", "day"} else alert["start"]
+def _scores(run: sqlite3.Connection, user_id: str, row: _Row) -> dict[_Key, Scored]:
+    """Scores of a settled row, by detector and feature."""
     bodies = run.execute(
         "SELECT body FROM anomalies WHERE user_id = ? AND window = ? AND at = ? AND settled",
-        (alert["userId"], window, at),
+        (user_id, row.window, row.at),
     )
     scored = [msgspec.json.decode(body, type=Scored) for (body,) in bodies]
-    return {(each.detector, each.feature): each for each in scored}
+    return {_Key(each.detector, each.feature): each for each in scored}
 
 
 def _versions(before: Line | None, after: Line | None) -> Iterator[str]:
@@ -163,9 +233,13 @@ def _said(value: object) -> str:
 
 def _both(before: float, after: float) -> str:
     digits = SHOWN_DIGITS
-    while digits < 16 and f"{before:.{digits}g}" == f"{after:.{digits}g}":
+    while digits < 16 and before != after and f"{before:.{digits}g}" == f"{after:.{digits}g}":
         digits += 1
-    return f"{before:.{digits}g} -> {after:.{digits}g}"
+    return _change(f"{before:.{digits}g}", f"{after:.{digits}g}")
+
+
+def _change(before: str, after: str) -> str:
+    return f"{before} in both" if before == after else f"{before} -> {after}"
 
 
 def _number(value: float) -> str:

@@ -4,7 +4,6 @@ Both runs are read side by side in the order of the canonical export, so memory 
 long they are.
 """
 
-import datetime as dt
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from connectors.alert_changes import AlertChanges, SettingChange
+from connectors.alert_changes import AlertChanges, SettingChange, when
 from connectors.export import Exported, Line, canonical_lines
 from connectors.run_files import open_run, read_facts
 
@@ -36,7 +35,7 @@ class FieldChange(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     """One row or alert that differs; ``fields`` only where it is in both runs.
 
-    ``because`` says of an alert what differs between the runs, and what its row scored in both.
+    ``because`` says of an alert what differs between the runs, and what decided on it in both.
     """
 
     user_id: str
@@ -176,10 +175,7 @@ def _what(line: Line) -> str:
 
 
 def _when(line: Line) -> str:
-    if line["window"] in {"night", "day"}:
-        return str(line["localDate"])
-    start = dt.datetime.fromtimestamp(line["start"], tz=dt.UTC)
-    return f"{start:%Y-%m-%d %H:%M} UTC"
+    return when(line["localDate"] if line["window"] in {"night", "day"} else line["start"])
 
 
 def _field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[FieldChange]:

@@ -71,8 +71,8 @@ def compare(
 ) -> None:
     """Show alerts and settled rows that are new, gone or changed; exit 1 on a difference.
 
-    Of an alert it says what differs between the runs (model, cohort, threshold, settings), and
-    what its row scored in both.
+    Of an alert it says what differs between the runs (model, cohort, settings), and what decided
+    on it in both: detector, score, threshold and state.
 
     Example: wakeline compare before.sqlite after.sqlite
     """

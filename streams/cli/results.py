@@ -1,6 +1,7 @@
 """Commands on stored results: ``export``, ``compare`` and ``report``."""
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,18 +13,21 @@ from streams.cli.progress import progress
 from streams.errors import BadInput
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from collections.abc import Iterator, Sequence
 
-    from connectors.compare import Comparison, Difference, Entry
+    from connectors.compare import Comparison, Difference
 
 ENTRIES_SHOWN = 20
-"""Rows of one kind of difference that are shown to people; ``--json`` gives more."""
+"""Differences of one kind that are shown to people; ``--json`` gives more."""
 
 FIELDS_SHOWN = 4
 """Changed fields of one row that are shown to people."""
 
 TEXT_SHOWN = 60
 """Characters of one changed text that are shown to people."""
+
+REASONS_SHOWN = 6
+"""Reasons of one difference that are shown to people."""
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="SQLite file that holds results.")]
 
@@ -134,39 +138,53 @@ def _show(comparison: "Comparison") -> None:
         "anomalies": comparison.anomalies,
     }
     for name, difference in kinds.items():
-        if difference.count:
-            console.print(_table(name, difference))
+        for line in _lines(name, difference) if difference.count else ():
+            console.print(
+                _wrapped(line, console.width), highlight=False, markup=False, soft_wrap=True
+            )
 
 
-def _table(name: str, difference: "Difference") -> "Table":
-    from rich.table import Table
-
-    title = (
+def _lines(name: str, difference: "Difference") -> "Iterator[str]":
+    """A heading, and a block of lines for each difference."""
+    yield ""
+    yield (
         f"{name}: {difference.new_count:,} new, {difference.gone_count:,} gone, "
         f"{difference.changed_count:,} changed"
     )
-    table = Table("", "subject", "what", "when", "fields", title=title, title_justify="left")
     for change, count, entries in (
         ("new", difference.new_count, difference.new),
         ("gone", difference.gone_count, difference.gone),
         ("changed", difference.changed_count, difference.changed),
     ):
         for entry in entries[:ENTRIES_SHOWN]:
-            table.add_row(change, entry.user_id, entry.what, entry.when, _fields(entry))
+            yield f"{change}  {entry.user_id}  {entry.when}  {entry.what}"
+            fields = [
+                f"{each.field}: {_short(each.before)} → {_short(each.after)}"
+                for each in entry.fields
+            ]
+            yield from _some(fields, FIELDS_SHOWN)
+            yield from ["  because:"] if entry.because else []
+            yield from _some(entry.because, REASONS_SHOWN)
         if count > ENTRIES_SHOWN:
-            table.add_row("", "", f"and {count - ENTRIES_SHOWN:,} more {change}", "", "")
-    return table
+            yield f"and {count - ENTRIES_SHOWN:,} more {change}"
 
 
-def _fields(entry: "Entry") -> str:
-    shown = [
-        f"{change.field}: {_short(change.before)} → {_short(change.after)}"
-        for change in entry.fields[:FIELDS_SHOWN]
-    ]
-    if len(entry.fields) > FIELDS_SHOWN:
-        shown.append(f"and {len(entry.fields) - FIELDS_SHOWN} more")
-    shown += [f"because: {'; '.join(entry.because)}"] if entry.because else []
-    return "\n".join(shown)
+def _some(lines: "Sequence[str]", most: int) -> "Iterator[str]":
+    yield from (f"    {line}" for line in lines[:most])
+    if len(lines) > most:
+        yield f"    and {len(lines) - most} more"
+
+
+def _wrapped(line: str, width: int) -> str:
+    """A line in the width of the screen, further down indented; no id is ever cut."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _short(value: object) -> str:

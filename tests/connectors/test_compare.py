@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from connectors import compare as module
 from connectors.compare import FieldChange, compare
 from streams.cli import results
-from streams.events import Output, WindowKind
+from streams.events import AnomalyState, Output, WindowKind
 from tests.connectors.runs import (
     FIRST_DATE,
     alert,
@@ -94,3 +94,26 @@ def test_command_exits_with_one_on_a_difference_and_says_how_many_more(tmp_path:
     decoded = msgspec.json.decode(answer.stdout)
     assert not decoded["equal"]
     assert decoded["features"]["changed_count"] == 70
+
+
+def test_everything_can_be_read_on_a_screen_of_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    user_id = "621e323667b776a240f19134"
+    row = feature_row(user_id, date=FIRST_DATE)
+    unusual = anomaly(row, "sleep_duration_min", state=AnomalyState.ANOMALOUS, score=0.984)
+    scored = msgspec.structs.replace(unusual, threshold=0.987, state=AnomalyState.NORMAL)
+    a = write_run(tmp_path / "a.sqlite", [row, unusual, alert(row, reasons=[sleep_reason()])])
+    b = write_run(tmp_path / "b.sqlite", [row, scored])
+    shown = CliRunner().invoke(_command_line(), ["compare", str(a), str(b)]).stdout.splitlines()
+    assert max(map(len, shown)) <= 80
+    assert shown[:6] == [
+        "",
+        "alerts: 0 new, 1 gone, 0 changed",
+        f"gone  {user_id}  2024-01-01  CLINICAL clinical_rule",
+        "  because:",
+        "    day 2024-01-01: baseline sleep_duration_min score 0.984 in both, threshold",
+        "      0.9 -> 0.987, ANOMALOUS -> NORMAL",
+    ]
+    assert "    threshold: 0.9 → 0.987" in shown

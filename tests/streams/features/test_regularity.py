@@ -180,7 +180,9 @@ def test_deviations_are_those_of_scipy_and_statistics() -> None:
         (on - (1_440.0 if on > 720.0 else 0.0) + off) / 2.0
         for on, off in zip(onsets, offsets, strict=True)
     ]
-    assert values["sleep_duration_sd_min"] == pytest.approx(statistics.stdev(asleep[-14:]))
+    assert values["sleep_duration_sd_min"] == pytest.approx(
+        statistics.stdev(asleep[-14:]), rel=1e-9
+    )
     for name, times in (("sleep_onset_sd_min", onsets), ("sleep_midpoint_sd_min", middles)):
         expected = stats.circstd(times[-14:], high=1_440.0)
         assert values[name] == pytest.approx(expected, abs=1e-9), name
@@ -213,7 +215,9 @@ def test_deviations_need_8_nights_and_a_summary_gives_those_of_the_duration() ->
         life.add([summary])
     rows = life.rows(WindowKind.NIGHT, FIRST, 8)
     assert "sleep_duration_sd_min" not in rows[dates[6]]
-    assert rows[dates[7]]["sleep_duration_sd_min"] == pytest.approx(statistics.stdev(asleep))
+    assert rows[dates[7]]["sleep_duration_sd_min"] == pytest.approx(
+        statistics.stdev(asleep), rel=1e-9
+    )
     assert "sleep_onset_sd_min" not in rows[dates[7]]
 
 

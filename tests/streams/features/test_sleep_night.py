@@ -62,7 +62,7 @@ def test_figures_of_a_staged_night_are_those_of_its_minutes(
         add(evidence, SleepEpisode(time=BED_S, duration=len(levels) * 60.0, awake_duration=60.0))
     found = night(evidence)
     expected = counted(levels)
-    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
     assert ("sleep_latency_min" in found) == ("sleep_latency_min" in expected)
 
 
@@ -92,7 +92,7 @@ def test_an_episode_without_stages_tells_what_its_vendor_does(
     }
     if awake is not None:
         expected["wake_after_sleep_onset_min"] = awake
-    assert found == pytest.approx(expected)
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,7 @@ the screen is on, and which episodes are lost events):
 
 * An hour of a local day is the screen's seconds in it, to the whole second. A day on which the
   screen was never on and nothing unlocked is not known; of the 23 hours of 2017-03-26 one is not.
-* A day with 18 known hours is known. IV, L5, M10 and RA are over the last 7 days, 5 of them known;
-  IS is over the last 14, 8 of them known. L5 and M10 are stretches of the mean of each hour of the
-  clock; L5's beginning is counted from 12:00 on, M10's from 00:00 on.
+* The figures of the rhythm are those of `tests.oracles.witting`.
 * Rest is looked for in the minutes from six hours before a midnight to 14:00 of the day: the
   longest run of minutes without a second of screen and without an unlock (3). None is told where
   there was neither in all that time. Its clock counts from the midnight.
@@ -24,11 +22,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from tests.oracles import witting
 from tests.oracles.aware import FILE, LONGEST_S, ZONE
 from tests.oracles.lifesnaps import FILE as LIFESNAPS_FILE
 
 Event = tuple[float, int]
-Hours = dict[int, int]
+Hours = dict[int, float]
 """Hour of the clock -> seconds with the screen on."""
 Figures = dict[tuple[str, str], float]
 """(local date, feature) -> value."""
@@ -49,9 +48,8 @@ def phone_rhythm(folder: Path) -> Figures:
     figures: Figures = {}
     rests: dict[dt.date, Rest] = {}
     for date in dates:
-        week = [hours.get(date - DAY * back, {}) for back in reversed(range(7))]
-        both = [hours.get(date - DAY * back, {}) for back in reversed(range(14))]
-        found = _rhythm(week) | _stability(both)
+        days = [hours.get(date - DAY * back, {}) for back in reversed(range(14))]
+        found = witting.rhythm(days, "phone", "min_per_h", 1.0 / 60.0)
         used = _used_minutes(events, date)
         if any(used.values()):
             found |= _rest(used, date, rests)
@@ -123,42 +121,6 @@ def _hours(events: list[Event], date: dt.date) -> Hours:
         hours[dt.datetime.fromtimestamp(at, ZONE).hour] = round(seconds)
         at += 3_600
     return hours
-
-
-def _rhythm(week: list[Hours]) -> dict[str, float]:
-    row = [day.get(hour) for day in week for hour in range(24)]
-    by_hour = [[day[hour] for day in week if hour in day] for hour in range(24)]
-    if sum(len(day) >= 18 for day in week) < 5 or not all(by_hour):
-        return {}
-    mean_day = [statistics.fmean(told) for told in by_hour]
-    least = {h: statistics.fmean(mean_day[k % 24] for k in range(h, h + 5)) for h in range(-12, 12)}
-    most = {h: statistics.fmean(mean_day[k % 24] for k in range(h, h + 10)) for h in range(24)}
-    l5, m10 = min(least.values()), max(most.values())
-    known = [value for value in row if value is not None]
-    mean = statistics.fmean(known)
-    steps = [(b - a) ** 2 for a, b in pairwise(row) if a is not None and b is not None]
-    variance = statistics.fmean((value - mean) ** 2 for value in known)
-    return {
-        "phone_intradaily_variability_ratio": statistics.fmean(steps) / variance,
-        "phone_relative_amplitude_ratio": (m10 - l5) / (m10 + l5),
-        "phone_l5_min_per_h": l5 / 60.0,
-        "phone_l5_onset_min": 60.0 * min(h for h, mean in least.items() if mean - l5 < 1e-6),
-        "phone_m10_min_per_h": m10 / 60.0,
-        "phone_m10_onset_min": 60.0 * min(h for h, mean in most.items() if m10 - mean < 1e-6),
-    }
-
-
-def _stability(days: list[Hours]) -> dict[str, float]:
-    if sum(len(day) >= 18 for day in days) < 8:
-        return {}
-    known = [value for day in days for value in day.values()]
-    mean = statistics.fmean(known)
-    between = 0.0
-    for hour in range(24):
-        told = [day[hour] for day in days if hour in day]
-        between += len(told) * (statistics.fmean(told) - mean) ** 2
-    ratio = between / sum((value - mean) ** 2 for value in known)
-    return {"phone_interdaily_stability_ratio": ratio}
 
 
 def _used_minutes(events: list[Event], date: dt.date) -> dict[int, bool]:

@@ -3,6 +3,7 @@ replay it, and compare with computations straight from the CSV files (``tests/or
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ from connectors.run_files import open_run
 from connectors.sqlite import SqliteResults
 from detectors.cohort import load_cohort
 from streams.config import HOUR_S, PipelineConfig
-from streams.events import TICK_KEY, HeartRate, SleepEpisode, Tick
+from streams.events import TICK_KEY, HeartRate, Record, SleepEpisode, Steps, Tick, WindowKind
 from streams.evidence import Evidence
 from streams.replay import replay
 from tests.oracles import aware as aware_oracle
 from tests.oracles import lifesnaps as lifesnaps_oracle
 from tests.oracles import mmash as mmash_oracle
+from tests.oracles import witting
 from tests.streams.features import worlds
+from tests.streams.features.dates import Life, utc
 from tests.streams.features.worlds import add
 
 PARTITIONS = 2
@@ -37,6 +40,8 @@ DAILY = {
     "heart_rate_amplitude_bpm",
     "heart_rate_acrophase_min",
 }
+
+RHYTHM = re.compile("(heart_rate|activity)_(interdaily|intradaily|relative|l5|m10)_")
 
 
 def settled_features(
@@ -86,18 +91,41 @@ def mmash_rows(
 
 
 @pytest.mark.timeout(400)
-def test_minute_heart_rates_are_those_of_the_mmash_files(
+def test_minutes_and_hours_are_those_of_the_mmash_files(
     mmash_people: dict[str, mmash_oracle.Person], mmash_rows: dict[str, list[dict[str, Any]]]
 ) -> None:
-    expected = mmash_oracle.heart_rate_minutes(mmash_people)
-    found = {
-        (row["userId"], int(row["start"])): row["values"]["heart_rate_mean_bpm"]
-        for row in mmash_rows["minute"]
-        if "heart_rate_mean_bpm" in row["values"]
-    }
-    assert len(expected) == 14_895
-    assert found.keys() == expected.keys()
-    assert found == pytest.approx(expected, rel=0, abs=1e-9)
+    for kind, figures, count in (
+        ("minute", mmash_oracle.minute_figures, 14_895),
+        ("hour", mmash_oracle.hour_figures, 269),
+    ):
+        told = {name: figures(person) for name, person in mmash_people.items()}
+        expected = {(name, start): told[name][start] for name in told for start in told[name]}
+        names = {name for values in expected.values() for name in values}
+        found = {
+            (row["userId"], int(row["start"])): values
+            for row in mmash_rows[kind]
+            if (values := {n: v for n, v in row["values"].items() if n in names})
+        }
+        assert len(names) == 3
+        assert len(expected) == count
+        assert found.keys() == expected.keys()
+        for key, values in expected.items():
+            assert found[key] == pytest.approx(values, rel=0, abs=1e-9), key
+
+
+@pytest.mark.timeout(400)
+def test_the_yield_of_days_is_that_of_the_mmash_files(
+    mmash_people: dict[str, mmash_oracle.Person], mmash_rows: dict[str, list[dict[str, Any]]]
+) -> None:
+    days = 0
+    for row in mmash_rows["day"]:
+        if row["localDate"] in mmash_oracle.DATES:
+            person = mmash_people[row["userId"]]
+            expected = mmash_oracle.yield_figures(person, row["localDate"])
+            found = {name: row["values"][name] for name in expected}
+            assert found == pytest.approx(expected, rel=1e-9), row["userId"]
+            days += 1
+    assert days == 2 * len(mmash_people)
 
 
 @pytest.mark.timeout(400)
@@ -136,6 +164,36 @@ def test_dip_and_rhythm_of_a_real_day_are_those_of_the_mmash_files(
         assert values == pytest.approx(expected, abs=1e-9), name
         told |= values.keys()
     assert told == DAILY
+
+
+def test_rhythms_of_weeks_of_real_days_are_those_of_their_hours(
+    mmash_people: dict[str, mmash_oracle.Person],
+) -> None:
+    """The people's days are those of one life, and the first ones come again."""
+    people = [mmash_oracle.first_day(person) for person in mmash_people.values()]
+    people += people[:5]
+    life, hours = Life(), list[tuple[witting.Hours, witting.Hours]]()
+    for day, person in enumerate(people):
+        midnight_s = utc("2024-01-09") + day * 86_400.0
+        for records in _on_date(person, midnight_s):
+            life.add(records)
+        hours.append(mmash_oracle.hours_of_day(person))
+    told: set[str] = set()
+    for day, values in enumerate(life.rows(WindowKind.DAY, "2024-01-09", len(people)).values()):
+        rates, steps = ([both[channel] for both in hours[: day + 1]] for channel in (0, 1))
+        expected = witting.rhythm(rates, "heart_rate", "bpm", 0.1)
+        expected |= witting.rhythm(steps, "activity", "steps_per_h")
+        found = {name: value for name, value in values.items() if RHYTHM.match(name)}
+        assert found == pytest.approx(expected, rel=1e-9), day
+        told |= expected.keys()
+    assert len(told) == 14
+
+
+def _on_date(person: mmash_oracle.Person, midnight_s: float) -> Iterator[list[Record]]:
+    """A recording's minutes on one date, at their local time of the clock in Rome."""
+    at = {m: midnight_s + (m + 60) % 1_440 * 60.0 for m in {*person.heart_bpm, *person.steps}}
+    yield [HeartRate(time=at[m], heart_rate=bpm) for m, bpm in person.heart_bpm.items()]
+    yield [Steps(time=at[m], duration=60.0, steps=count) for m, count in person.steps.items()]
 
 
 def _moved(minute: int, first: int) -> float:

@@ -2,12 +2,14 @@
 
 Compared with a run of the imported recording:
 
-* the minute rows' ``heart_rate_mean_bpm``: a minute has a cell exactly when one of its seconds has
-  a heart rate from 20 to 300 beats/min, and its value is the mean over those seconds;
+* the minute rows' heart rates: a minute has a cell exactly when one of its seconds has a heart rate
+  from 20 to 300 beats/min, and its values are mean, least and most of those seconds;
+* the hour rows' heart rates and steps, and the yield of the days;
 * each person's night: time in bed and asleep as the actigraph's own software gave them, heart
   rates over its minutes, and the variability of its beats. Beats are known to the second; which of
   them follow one another is asked of the times that the importer gives them, as in the recording;
-* the rhythm and the dip of a day, for which the 24 hours are moved to begin at a midnight.
+* the rhythm and the dip of a day, for which the 24 hours are moved to begin at a midnight, and the
+  rhythm of weeks, for which the people's days are taken as successive days of one life.
 
 Day 1 is 2020-01-06 in Rome (UTC+1); a day with another number than the first row's is the next
 day. Each recording has 24 hours, so a clock time in its sleep table is the first one after its
@@ -19,6 +21,8 @@ import gzip
 import math
 import statistics
 from collections import defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -26,9 +30,12 @@ from typing import NamedTuple
 import numpy as np
 
 from connectors.importers.beats import placed_beats
+from tests.oracles import witting
 
 MIDNIGHT_S = 1_578_265_200  # 2020-01-06 00:00 in Rome: 2020-01-05 23:00 UTC
 NIGHT = "2020-01-07"
+DATES = ("2020-01-06", NIGHT)
+"""Local dates of every recording."""
 DAY_S = 86_400
 
 Figures = dict[str, float]
@@ -48,10 +55,11 @@ class InBed(NamedTuple):
 class Person(NamedTuple):
     """One recording: heart rates and steps by minute since the epoch, nights, and beats.
 
-    ``beats``: second (UTC) and interval (s) of each.
+    ``extremes_bpm``: least and most of a minute. ``beats``: second (UTC) and interval (s) of each.
     """
 
     heart_bpm: dict[int, float]
+    extremes_bpm: dict[int, tuple[float, float]]
     steps: dict[int, int]
     in_bed: list[InBed]
     beats: list[tuple[int, float]]
@@ -67,13 +75,84 @@ def people(folder: Path) -> dict[str, Person]:
     return {path.name: _person(path) for path in sorted(folder.glob("users/*"))}
 
 
-def heart_rate_minutes(recordings: dict[str, Person]) -> dict[tuple[str, int], float]:
-    """(person, start of the minute in s UTC) -> mean heart rate in beats/min."""
+def minute_figures(person: Person) -> dict[int, Figures]:
+    """Start of the minute (s UTC) -> mean, least and most heart rate of its seconds."""
     return {
-        (name, minute * 60): bpm
-        for name, person in recordings.items()
+        minute * 60: {
+            "heart_rate_mean_bpm": bpm,
+            "heart_rate_min_bpm": person.extremes_bpm[minute][0],
+            "heart_rate_max_bpm": person.extremes_bpm[minute][1],
+        }
         for minute, bpm in person.heart_bpm.items()
     }
+
+
+def hour_figures(person: Person) -> dict[int, Figures]:
+    """Start of the hour (s UTC) -> steps and heart rate of it, at rest too.
+
+    At rest is asleep or after 12 minutes without steps; ten such minutes make a figure.
+    """
+    is_asleep = {minute for row in person.in_bed for minute in _minutes(row)}
+    figures = {}
+    for hour in sorted({minute // 60 for minute in {*person.heart_bpm, *person.steps}}):
+        minutes = range(hour * 60, hour * 60 + 60)
+        steps = [person.steps[m] for m in minutes if m in person.steps]
+        rest = [m for m in minutes if m in is_asleep or _is_still(person, m)]
+        told = {
+            "heart_rate_mean_bpm": _mean(person, minutes, 1),
+            "heart_rate_resting_bpm": _mean(person, rest, 10),
+            "step_count": float(sum(steps)) if len(steps) >= 6 else None,
+        }
+        figures[hour * 3_600] = {name: v for name, v in told.items() if v is not None}
+    return figures
+
+
+def yield_figures(person: Person, date: str) -> Figures:
+    """How much of a local date the sensors told: minutes with heart rate, steps or two beats.
+
+    An hour is valid with 30 valid minutes.
+    """
+    midnight = (MIDNIGHT_S + DAY_S * (date == NIGHT)) // 60
+    beating = {minute for minute, _, before_ms in _normal_beats(person.beats) if before_ms}
+    told = {*person.heart_bpm, *person.steps, *beating}
+    hours = [range(start, start + 60) for start in range(midnight, midnight + 1_440, 60)]
+    return {
+        "valid_minute_ratio": sum(m in told for hour in hours for m in hour) / 1_440,
+        "valid_hour_count": sum(sum(m in told for m in hour) >= 30 for hour in hours),
+        "heart_rate_valid_hour_count": sum(
+            sum(m in person.heart_bpm for m in hour) >= 30 for hour in hours
+        ),
+    }
+
+
+def first_day(person: Person) -> Person:
+    """The first 24 hours of a recording's heart rates and steps: each clock time once."""
+    stop = min(person.steps) + 1_440
+    return person._replace(
+        heart_bpm={m: bpm for m, bpm in person.heart_bpm.items() if m < stop},
+        steps={m: count for m, count in person.steps.items() if m < stop},
+    )
+
+
+def hours_of_day(person: Person) -> tuple[witting.Hours, witting.Hours]:
+    """Heart rate (0.1 beats/min) and steps of each hour of the clock, as one day, in whole numbers.
+
+    The recording's hours are those of the clock in Rome, so that its end, of the next morning,
+    comes before its beginning. An hour needs a heart rate in 6 minutes, and steps told in 30.
+    """
+    rates, steps = defaultdict[int, list[Fraction]](list), defaultdict[int, list[int]](list)
+    for minute, bpm in person.heart_bpm.items():
+        rates[(minute // 60 + 1) % 24].append(Fraction(round(bpm * 10)))
+    for minute, count in person.steps.items():
+        steps[(minute // 60 + 1) % 24].append(count)
+    return (
+        {h: float(round(sum(told) / len(told))) for h, told in rates.items() if len(told) >= 6},
+        {
+            h: float(round(Fraction(60 * sum(told), len(told))))
+            for h, told in steps.items()
+            if len(told) >= 30
+        },
+    )
 
 
 def night_figures(person: Person) -> Figures:
@@ -140,8 +219,21 @@ def _variability(beats: list[tuple[int, float]], within: range) -> dict[str, flo
     """
     squares: list[float] = []
     intervals_ms: list[float] = []
-    previous_s = 0.0
     hours = range(-(-within.start // 60), within.stop // 60)
+    for minute, after_ms, before_ms in _normal_beats(beats):
+        if minute // 60 in hours:
+            intervals_ms.append(after_ms)
+        if before_ms is not None and minute in within:
+            squares.append((after_ms - before_ms) ** 2)
+    return {
+        "rmssd_ms": math.sqrt(statistics.fmean(squares)) if len(squares) >= 100 else None,
+        "sdnn_ms": statistics.stdev(intervals_ms) if len(intervals_ms) >= 100 else None,
+    }
+
+
+def _normal_beats(beats: list[tuple[int, float]]) -> Iterator[tuple[int, int, int | None]]:
+    """Minute and interval (ms) of each normal beat, and the interval before it if it follows it."""
+    previous_s = 0.0
     for minute, group in groupby(beats, key=lambda beat: beat[0] // 60):
         found = [(float(second), interval_s) for second, interval_s in group]
         times = placed_beats(found, previous_s)
@@ -150,16 +242,9 @@ def _variability(beats: list[tuple[int, float]], within: range) -> dict[str, flo
         for place, after_ms in enumerate(told_ms):
             apart_s = times[place] - times[place - 1] if place else math.inf
             is_next = abs(apart_s - after_ms / 1_000) <= 1.0
-            before_ms = told_ms[place - 1] if is_next else after_ms
-            if 5 * abs(after_ms - before_ms) <= before_ms:
-                if minute // 60 in hours:
-                    intervals_ms.append(after_ms)
-                if is_next and minute in within:
-                    squares.append((after_ms - before_ms) ** 2)
-    return {
-        "rmssd_ms": math.sqrt(statistics.fmean(squares)) if len(squares) >= 100 else None,
-        "sdnn_ms": statistics.stdev(intervals_ms) if len(intervals_ms) >= 100 else None,
-    }
+            before_ms = told_ms[place - 1] if is_next else None
+            if before_ms is None or 5 * abs(after_ms - before_ms) <= before_ms:
+                yield minute, after_ms, before_ms
 
 
 def _minutes(row: InBed) -> range:
@@ -204,6 +289,7 @@ def _person(folder: Path) -> Person:
             samples[second // 60].append(float(rate))
     return Person(
         {minute: sum(rates) / len(rates) for minute, rates in samples.items()},
+        {minute: (min(rates), max(rates)) for minute, rates in samples.items()},
         {minute: int(count) for minute, count in steps.items()},
         [_in_bed(row, seconds[0][0]) for row in _rows(folder / "sleep.csv.gz")],
         _beats(folder / "RR.csv.gz"),

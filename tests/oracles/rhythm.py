@@ -114,7 +114,7 @@ def _hours(events: list[Event], date: dt.date) -> Hours:
     unlocked = any(start <= time < end and state == 3 for time, state in events)
     if not unlocked and not any(off > start for _, off in episodes):
         return {}
-    hours = {}
+    hours: Hours = {}
     at = start
     while at < end:
         seconds = sum(max(0.0, min(off, at + 3_600) - max(on, at)) for on, off in episodes)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from connectors.export import Exported, canonical_lines
-from connectors.importers import aware, lifesnaps, mmash
+from connectors.importers import lifesnaps, mmash
 from connectors.importers.dataset import DataSet
 from connectors.importers.writer import Target, write_recording
 from connectors.recordings import RecordingMessage, read_recording
@@ -23,7 +23,6 @@ from streams.config import HOUR_S, PipelineConfig
 from streams.events import TICK_KEY, HeartRate, Record, SleepEpisode, Steps, Tick, WindowKind
 from streams.evidence import Evidence
 from streams.replay import replay
-from tests.oracles import aware as aware_oracle
 from tests.oracles import lifesnaps as lifesnaps_oracle
 from tests.oracles import mmash as mmash_oracle
 from tests.oracles import witting
@@ -219,22 +218,3 @@ def test_days_and_nights_are_those_of_the_lifesnaps_file(shared_data: Path, tmp_
     assert days <= dates
     assert found.keys() == expected.keys()
     assert found == pytest.approx(expected, rel=1e-12)
-
-
-def test_unlocks_and_screen_minutes_are_those_of_the_aware_file(
-    shared_data: Path, tmp_path: Path
-) -> None:
-    folder = shared_data / "niimpy_screen"
-    expected = aware_oracle.phone_days(folder)
-    found = {
-        row["localDate"]: aware_oracle.PhoneDay(
-            row["values"]["unlock_count"], row["values"]["screen_min"]
-        )
-        for row in settled_features(aware.load(folder / aware_oracle.FILE), tmp_path)
-        if row["window"] == "day" and "screen_min" in row["values"]
-    }
-    used = {date: day for date, day in expected.items() if day.screen_min or day.unlocks}
-    assert len(used) == 31
-    assert found.keys() == used.keys()
-    for date, day in used.items():
-        assert found[date] == pytest.approx(day, rel=1e-9)

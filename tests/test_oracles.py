@@ -113,9 +113,14 @@ def test_minutes_and_hours_are_those_of_the_mmash_files(
 
 
 @pytest.mark.timeout(400)
-def test_the_yield_of_days_is_that_of_the_mmash_files(
+def test_the_coverage_of_hours_and_the_yield_of_days_are_those_of_the_mmash_files(
     mmash_people: dict[str, mmash_oracle.Person], mmash_rows: dict[str, list[dict[str, Any]]]
 ) -> None:
+    coverage = {name: mmash_oracle.hour_coverage(one) for name, one in mmash_people.items()}
+    silent = {"heart_rate": 0.0, "inter_beat_interval": 0.0, "steps": 0.0, "sleep": 0.0}
+    for row in mmash_rows["hour"]:
+        expected = coverage[row["userId"]].get(int(row["start"]), silent)
+        assert row["coverage"] == pytest.approx(expected, rel=1e-9), row["userId"]
     days = 0
     for row in mmash_rows["day"]:
         if row["localDate"] in mmash_oracle.DATES:

@@ -119,7 +119,9 @@ def test_silence_and_usual_gaps_are_those_of_the_aware_file(
     assert min(found) == min(expected)
 
 
-def test_the_yield_of_days_is_that_of_the_aware_file(shared_data: Path, phone_rows: Rows) -> None:
+def test_yield_and_coverage_of_days_are_those_of_the_aware_file(
+    shared_data: Path, phone_rows: Rows
+) -> None:
     folder = shared_data / "niimpy_screen"
     expected = hearing.phone_yield(folder)
     names = {name for values in expected.values() for name in values}
@@ -127,6 +129,9 @@ def test_the_yield_of_days_is_that_of_the_aware_file(shared_data: Path, phone_ro
     assert len(expected) == 32
     for date, values in expected.items():
         assert found[date] == pytest.approx(values, rel=1e-9), date
+    covered = {row["localDate"]: row["coverage"].get("phone", 0.0) for row in phone_rows["day"]}
+    ratios = {date: values["valid_minute_ratio"] for date, values in expected.items()}
+    assert {date: covered[date] for date in ratios} == pytest.approx(ratios, rel=1e-9)
     # With signs of life use is told on days that are told, used or not.
     lived = {date for date, values in expected.items() if values["valid_minute_ratio"] >= 0.6}
     use = chosen(phone_rows["day"], {"screen_min"})

@@ -107,14 +107,30 @@ def hour_figures(person: Person) -> dict[int, Figures]:
     return figures
 
 
+def hour_coverage(person: Person) -> dict[int, Figures]:
+    """Start of the hour (s UTC) -> share of its minutes for which each channel is known."""
+    channels = {
+        "heart_rate": {*person.heart_bpm},
+        "inter_beat_interval": _beating(person),
+        "steps": {*person.steps},
+        "sleep": {minute for row in person.in_bed for minute in _minutes(row)},
+    }
+    return {
+        hour * 3_600: {
+            name: sum(minute // 60 == hour for minute in known) / 60
+            for name, known in channels.items()
+        }
+        for hour in {minute // 60 for known in channels.values() for minute in known}
+    }
+
+
 def yield_figures(person: Person, date: str) -> Figures:
     """How much of a local date the sensors told: minutes with heart rate, steps or two beats.
 
     An hour is valid with 30 valid minutes.
     """
     midnight = (MIDNIGHT_S + DAY_S * (date == NIGHT)) // 60
-    beating = {minute for minute, _, before_ms in _normal_beats(person.beats) if before_ms}
-    told = {*person.heart_bpm, *person.steps, *beating}
+    told = {*person.heart_bpm, *person.steps, *_beating(person)}
     hours = [range(start, start + 60) for start in range(midnight, midnight + 1_440, 60)]
     return {
         "valid_minute_ratio": sum(m in told for hour in hours for m in hour) / 1_440,
@@ -229,6 +245,11 @@ def _variability(beats: list[tuple[int, float]], within: range) -> dict[str, flo
         "rmssd_ms": math.sqrt(statistics.fmean(squares)) if len(squares) >= 100 else None,
         "sdnn_ms": statistics.stdev(intervals_ms) if len(intervals_ms) >= 100 else None,
     }
+
+
+def _beating(person: Person) -> set[int]:
+    """Minutes with two successive normal beats."""
+    return {minute for minute, _, before_ms in _normal_beats(person.beats) if before_ms}
 
 
 def _normal_beats(beats: list[tuple[int, float]]) -> Iterator[tuple[int, int, int | None]]:

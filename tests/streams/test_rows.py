@@ -1,6 +1,6 @@
 """Goal: a row says what measured it, and is kept and found again as it was said. Method: one night
 around a change of device; any figures, through memory and state; rows that come and go at random,
-beside a plain dict."""
+beside a plain dict; uploads of days known by hand."""
 
 import random
 
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from streams.events import Source, WindowKind
 from streams.features.base import Bounds
-from streams.rows import Shown, ShownRows, feature_row
+from streams.rows import Shown, ShownRows, SyncGaps, feature_row
+from streams.timeline import Timeline
 from streams.unsettled import Place
 from tests.logs import subject
 
@@ -85,3 +86,23 @@ def test_rows_are_found_by_their_windows(seed: int) -> None:
         held = [msgspec.msgpack.decode(row, type=Shown) for row in encoded]
         assert {shown.bounds: shown for shown in held} == expected
         assert len(held) == len(expected)
+
+
+def test_the_usual_gap_is_of_days_each_with_what_arrived_from_its_midnight_on() -> None:
+    """An upload at each midnight ends the longest gap of the day that it begins."""
+    gaps, received = SyncGaps(), Timeline()
+    lengths = [3, 9, 4, 11, 2, 7, 5, 8]
+    midnights = [(20_000 + day) * 24 for day in range(8)]
+    for midnight, length in zip(midnights, lengths, strict=True):
+        # Every hour from the midnight on, and nothing for so many hours before the next one.
+        received.add(midnight, midnight + 25 - length)
+    for day, midnight in enumerate(midnights):
+        gaps.settle_day(_day_of(midnight), received)
+        assert gaps.hours == [1, *lengths[:day]]
+        assert (gaps.usual_h() is None) == (day < 6)
+    # Of 1, 2, 3, 4, 5, 7, 9 and 11, that at place int(0.9 * 7).
+    assert gaps.usual_h() == 9.0
+
+
+def _day_of(midnight: int) -> Bounds:
+    return Bounds(WindowKind.DAY, midnight * 60, midnight * 60 + 1_440, midnight // 24, "UTC")

@@ -16,6 +16,7 @@ DATES = ("2020-01-06", "2020-01-07", "2020-01-08")
 """Local dates of days 1 to 3."""
 
 MMASH_FEATURES = (
+    "step_count",
     "step_active_min",
     "moderate_activity_min",
     "sedentary_min",
@@ -59,6 +60,7 @@ def reported_days(folder: Path) -> Figures:
 
 def _day(steps: dict[int, float], in_bed: set[int], minutes: range) -> dict[str, float]:
     values: dict[str, float] = {
+        "step_count": sum(steps.get(minute, 0) for minute in minutes),
         "step_active_min": sum(steps.get(minute, 0) >= 1 for minute in minutes),
         "moderate_activity_min": sum(steps.get(minute, 0) >= 100 for minute in minutes),
     }

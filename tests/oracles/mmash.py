@@ -92,15 +92,13 @@ def hour_figures(person: Person) -> dict[int, Figures]:
 
     At rest is asleep or after 12 minutes without steps; ten such minutes make a figure.
     """
-    is_asleep = {minute for row in person.in_bed for minute in _minutes(row)}
     figures = {}
     for hour in sorted({minute // 60 for minute in {*person.heart_bpm, *person.steps}}):
         minutes = range(hour * 60, hour * 60 + 60)
         steps = [person.steps[m] for m in minutes if m in person.steps]
-        rest = [m for m in minutes if m in is_asleep or _is_still(person, m)]
         told = {
             "heart_rate_mean_bpm": _mean(person, minutes, 1),
-            "heart_rate_resting_bpm": _mean(person, rest, 10),
+            "heart_rate_resting_bpm": _mean(person, _at_rest(person, minutes), 10),
             "step_count": float(sum(steps)) if len(steps) >= 6 else None,
         }
         figures[hour * 3_600] = {name: v for name, v in told.items() if v is not None}
@@ -124,15 +122,17 @@ def hour_coverage(person: Person) -> dict[int, Figures]:
     }
 
 
-def yield_figures(person: Person, date: str) -> Figures:
-    """How much of a local date the sensors told: minutes with heart rate, steps or two beats.
+def date_figures(person: Person, date: str) -> Figures:
+    """Heart rate at rest on a local date, and how much of it the sensors told.
 
-    An hour is valid with 30 valid minutes.
+    Valid minutes have a heart rate, told steps or two beats; a valid hour has 30 of them.
     """
     midnight = (MIDNIGHT_S + DAY_S * (date == NIGHT)) // 60
     told = {*person.heart_bpm, *person.steps, *_beating(person)}
     hours = [range(start, start + 60) for start in range(midnight, midnight + 1_440, 60)]
-    return {
+    rest = _mean(person, _at_rest(person, range(midnight, midnight + 1_440)), 60)
+    at_rest = {} if rest is None else {"heart_rate_resting_bpm": rest}
+    return at_rest | {
         "valid_minute_ratio": sum(m in told for hour in hours for m in hour) / 1_440,
         "valid_hour_count": sum(sum(m in told for m in hour) >= 30 for hour in hours),
         "heart_rate_valid_hour_count": sum(
@@ -177,10 +177,8 @@ def night_figures(person: Person) -> Figures:
     midnight = (MIDNIGHT_S + DAY_S) // 60
     small = range(midnight, midnight + 7 * 60)
     within = small if main is None else _minutes(main)
-    is_asleep = {minute for row in person.in_bed for minute in _minutes(row)}
-    rest = [m for m in small if m in is_asleep or _is_still(person, m)]
     told = {
-        "heart_rate_resting_bpm": _mean(person, rest, 60),
+        "heart_rate_resting_bpm": _mean(person, _at_rest(person, small), 60),
         "heart_rate_nocturnal_bpm": _mean(person, [m for m in small if person.steps.get(m) == 0]),
         "heart_rate_lowest_bpm": _lowest(person, within),
     }
@@ -270,6 +268,11 @@ def _normal_beats(beats: list[tuple[int, float]]) -> Iterator[tuple[int, int, in
 
 def _minutes(row: InBed) -> range:
     return range(row.start_s // 60, row.stop_s // 60)
+
+
+def _at_rest(person: Person, minutes: range) -> list[int]:
+    is_asleep = {minute for row in person.in_bed for minute in _minutes(row)}
+    return [m for m in minutes if m in is_asleep or _is_still(person, m)]
 
 
 def _is_still(person: Person, minute: int) -> bool:

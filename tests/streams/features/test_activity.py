@@ -17,6 +17,7 @@ from streams.events import (
     SleepEpisode,
     SleepSummary,
     Steps,
+    WindowKind,
 )
 from streams.evidence import Evidence
 from streams.features.activity import (
@@ -24,11 +25,13 @@ from streams.features.activity import (
     reported_activity,
     sedentary_of_day,
     steps_of_day,
+    steps_of_hour,
 )
-from tests.streams.features.phone_days import START_S, day_of, evidence_of, send
+from streams.features.base import Bounds, Window
+from tests.streams.features.phone_days import DATE, START_S, day_of, evidence_of, send
 
 DAY = range(1_440)
-DATE = dt.date(2023, 11, 15)
+LOCAL_DATE = dt.date(2023, 11, 15)
 
 
 def steps(minute: int, count: int) -> Steps:
@@ -73,11 +76,21 @@ def test_minutes_and_bouts_are_those_of_a_plain_walk(seed: int, share: float, fi
 
 def test_too_little_of_a_day_tells_nothing_and_sixty_percent_do() -> None:
     evidence = evidence_of([sleep(0, 60), *(steps(minute, 0) for minute in range(863))])
-    assert activity_of_day(day_of(evidence)) == {}
+    assert activity_of_day(day_of(evidence)) == steps_of_day(day_of(evidence)) == {}
     assert sedentary_of_day(day_of(evidence)) == {}
     send(evidence, [steps(863, 120)])
+    assert steps_of_day(day_of(evidence)) == {"step_count": 120.0}
     assert activity_of_day(day_of(evidence))["moderate_activity_min"] == 1.0
     assert sedentary_of_day(day_of(evidence))["sedentary_min"] == 863 - 60
+
+
+def test_steps_of_an_hour_need_six_minutes_of_it() -> None:
+    start = DATE * 1_440
+    hour = Bounds(WindowKind.HOUR, start, start + 60, DATE, "UTC")
+    evidence = evidence_of(steps(minute, 10) for minute in range(-20, 5))
+    assert steps_of_hour(Window(hour, evidence)) == {}
+    send(evidence, [steps(30, 3)])
+    assert steps_of_hour(Window(hour, evidence)) == {"step_count": 53.0}
 
 
 def test_without_a_sleep_waking_cannot_be_told_from_sleeping() -> None:
@@ -106,11 +119,11 @@ def test_minutes_off_the_wrist_are_not_sedentary_and_end_a_bout() -> None:
 @pytest.mark.parametrize(
     ("count", "others", "told"),
     [
-        (0, [RestingHeartRate(date=DATE, resting_heart_rate=60.0)], None),
+        (0, [RestingHeartRate(date=LOCAL_DATE, resting_heart_rate=60.0)], None),
         (299, [], None),
         (300, [], 300.0),
-        (5, [RestingHeartRate(date=DATE, resting_heart_rate=60.0)], 5.0),
-        (5, [SleepSummary(date=DATE, asleep_duration=24_000.0)], 5.0),
+        (5, [RestingHeartRate(date=LOCAL_DATE, resting_heart_rate=60.0)], 5.0),
+        (5, [SleepSummary(date=LOCAL_DATE, asleep_duration=24_000.0)], 5.0),
         (5, [SleepEpisode(time=START_S + 3_600.0, duration=7_200.0)], 5.0),
         (5, [HeartRate(time=START_S + 3_600.0, heart_rate=61.0)], 5.0),
     ],
@@ -118,11 +131,11 @@ def test_minutes_off_the_wrist_are_not_sedentary_and_end_a_bout() -> None:
 def test_a_handful_of_a_vendor_s_steps_is_told_where_something_says_that_it_was_worn(
     count: int, others: list[Record], told: float | None
 ) -> None:
-    records = [ActivitySummary(date=DATE, steps=count), *others]
+    records = [ActivitySummary(date=LOCAL_DATE, steps=count), *others]
     assert steps_of_day(day_of(evidence_of(records))).get("step_count") == told
 
 
 def test_a_vendors_figures_keep_names_of_their_own() -> None:
-    evidence = evidence_of([ActivitySummary(date=DATE, steps=9_000, active_duration=5_400.0)])
+    evidence = evidence_of([ActivitySummary(date=LOCAL_DATE, steps=9_000, active_duration=5_400.0)])
     assert reported_activity(day_of(evidence)) == {"active_reported_min": 90.0}
     assert sedentary_of_day(day_of(evidence)) == {}

@@ -67,4 +67,7 @@ def test_a_day_without_use_has_no_entropy() -> None:
     evidence = Evidence()
     send(evidence, [PhoneAppUsage(time=START_S - 9_000, duration=60.0, category="work")])
     send(evidence, [alive(24.0)])
-    assert app_usage_of_day(day_of(evidence)) == {"app_usage_min": 0.0, "app_category_count": 0.0}
+    unused = {"app_usage_min": 0.0, "app_category_count": 0.0}
+    assert app_usage_of_day(day_of(evidence)) == unused
+    opened = evidence_of([PhoneAppUsage(time=START_S + 60, duration=0.0, category="work")])
+    assert app_usage_of_day(day_of(opened)) == unused

@@ -106,3 +106,13 @@ def test_a_heart_rate_that_never_changes_has_no_time_of_its_highest() -> None:
     mesor, amplitude, acrophase = rhythm(day(_hours(24, 60, lambda _: 61.0)))
     assert (mesor, amplitude) == pytest.approx((61.0, 0.0), abs=1e-9)
     assert acrophase is None
+
+
+@pytest.mark.parametrize(("higher", "is_told"), [(0.2, True), (0.1, False)])
+def test_the_time_of_the_highest_is_told_from_a_tenth_of_a_beat_on(
+    higher: float, *, is_told: bool
+) -> None:
+    """Higher for half of the day: the amplitude of such a step is 2 / pi of its height."""
+    found = day(_hours(24, 60, lambda minute: 60.0 + higher * (minute < 720)))
+    assert found["heart_rate_amplitude_bpm"] == pytest.approx(2.0 / math.pi * higher, rel=1e-4)
+    assert ("heart_rate_acrophase_min" in found) == is_told

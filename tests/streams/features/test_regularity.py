@@ -150,6 +150,19 @@ def test_without_8_nights_or_without_signs_of_wear_there_is_no_index() -> None:
     assert values["sleep_onset_sd_min"] == pytest.approx(0.0, abs=1e-4)
 
 
+@pytest.mark.parametrize(("in_a_row", "is_told"), [(6, True), (5, False)])
+def test_the_index_needs_5_days_worth_of_pairs(in_a_row: int, *, is_told: bool) -> None:
+    """Of eight nights some follow one another, each of the others after a night without sleep."""
+    nights = [*range(in_a_row), *range(in_a_row + 1, 2 * 8 - in_a_row + 1, 2)]
+    life = Life()
+    wear(life, nights[-1] + 1)
+    for night in nights:
+        sleep_by_epoch(life, block(130, 220), night)
+    values = last_night(life, nights[-1] + 1)
+    assert len(nights) == 8
+    assert ("sleep_regularity_index" in values) == is_told
+
+
 @settings(max_examples=6, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32), turn=st.integers(0, 60))
 def test_the_index_lies_in_its_range_and_turning_the_clock_does_not_change_it(
@@ -175,7 +188,9 @@ def test_deviations_are_those_of_scipy_and_statistics() -> None:
         onsets.append(start % DAY_S / 60.0)
         offsets.append((start + duration) % DAY_S / 60.0)
         asleep.append(duration / 60.0 - 10.0)
-    values = last_night(life, 16)
+    rows = list(life.rows(WindowKind.NIGHT, FIRST, 16).values())
+    assert ["sleep_midpoint_sd_min" in values for values in rows[6:8]] == [False, True]
+    values = rows[-1]
     middles = [
         (on - (1_440.0 if on > 720.0 else 0.0) + off) / 2.0
         for on, off in zip(onsets, offsets, strict=True)
@@ -196,6 +211,26 @@ def test_social_jetlag_is_the_distance_between_midpoints_of_free_and_work_days()
         start = NOON_S + number * DAY_S + (13.0 if is_free else 11.5) * 3_600
         life.add([SleepEpisode(time=start, duration=8 * 3_600.0)])
     assert last_night(life, 14)["social_jetlag_min"] == pytest.approx(90.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("nights", "is_told"),
+    [
+        ({4, 5, 6, 7, 8, 9, 10, 13}, True),
+        ({2, 3, 4, 6, 7, 8, 9, 10}, False),
+        ({0, 1, 2, 3, 4, 5, 11, 12}, True),
+    ],
+)
+def test_social_jetlag_needs_two_nights_before_free_days(
+    nights: set[int], *, is_told: bool
+) -> None:
+    """The fifth and sixth night of each week are those before Saturday and Sunday."""
+    life = Life()
+    for number in sorted(nights):
+        life.add([SleepEpisode(time=NOON_S + number * DAY_S + 11.5 * 3_600, duration=28_800.0)])
+    values = last_night(life, 14)
+    assert "sleep_onset_sd_min" in values
+    assert ("social_jetlag_min" in values) == is_told
 
 
 def test_times_on_either_side_of_midnight_are_near_each_other() -> None:

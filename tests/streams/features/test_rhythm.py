@@ -125,19 +125,23 @@ def test_steps_of_weeks_give_the_figures_of_their_hours() -> None:
 
 def test_an_hour_hardly_known_is_not_known_and_one_told_in_part_is_scaled() -> None:
     life = Life()
-    for day in range(7):
+    for day in range(8):
         start = FIRST_S + day * 86_400.0
         for hour in range(24):
             at = start + hour * HOUR_S
-            minutes = 29 if hour in {3, 4} and day < 6 else 40
+            minutes = 29 if hour in {3, 4} and day < 6 else 30
             life.add([Steps(time=at + 60.0 * m, duration=60.0, steps=10) for m in range(minutes)])
             samples = 5 if hour == 3 else 6
             life.add([HeartRate(time=at + 60.0 * m, heart_rate=50 + hour) for m in range(samples)])
-    values = life.rows(WindowKind.DAY, FIRST, 7)["2024-01-15"]
+    rows = life.rows(WindowKind.DAY, FIRST, 8)
+    values = rows["2024-01-15"]
     assert values["activity_l5_steps_per_h"] == values["activity_m10_steps_per_h"] == 600.0
     assert "activity_intradaily_variability_ratio" not in values
     # At 03:00 the heart rate is known on no day, so that there is no mean day.
     assert not [name for name in values if name.startswith("heart_rate_l5")]
+    # The other hours are, and are alike on all eight days.
+    stability = rows["2024-01-16"]["heart_rate_interdaily_stability_ratio"]
+    assert stability == pytest.approx(1.0, rel=1e-9)
 
 
 @pytest.mark.parametrize("first", ["2024-03-26", "2023-10-24"], ids=["23 hours", "25 hours"])
@@ -162,10 +166,13 @@ def test_hours_in_which_the_phone_did_not_live_are_not_known() -> None:
     life = Life()
     for day in range(7):
         start = FIRST_S + day * 86_400.0
-        lived = [h for h in range(24) if not (day < 6 and h in {2, 3, 4})]
-        life.add(
-            [DeviceStatus(time=start + h * HOUR_S, interval=HOUR_S) for h in lived], source="phone"
-        )
+        # An hour needs 36 minutes; three hours have them on the last day alone.
+        lived = [(35 if day < 6 else 36) if h in {2, 3, 4} else 60 for h in range(24)]
+        statuses = [
+            DeviceStatus(time=start + h * HOUR_S, interval=60.0 * minutes)
+            for h, minutes in enumerate(lived)
+        ]
+        life.add(statuses, source="phone")
         for hour in (8, 9, 20):
             on = start + hour * HOUR_S + 600.0
             events = [(on, InteractionState.SCREEN_ON), (on + 90.0, InteractionState.STANDBY)]

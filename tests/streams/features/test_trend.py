@@ -21,7 +21,7 @@ def rows_of(answers: dict[int, float]) -> list[float | None]:
 
 
 def test_the_trend_is_the_slope_of_theil_and_sen_given_on_days_with_an_answer() -> None:
-    answers = {0: 40.0, 3: 42.0, 4: 90.0, 9: 47.5, 15: 44.0, 29: 60.0}
+    answers = {0: 40.0, 1: 20.0, 2: 95.0, 3: 42.0, 4: 90.0, 9: 47.5, 15: 44.0, 29: 60.0}
     given = rows_of(answers)
     assert [day for day, slope in enumerate(given) if slope is not None] == [9, 15, 29]
     for day in (9, 15, 29):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.events import InteractionState, PhoneInteraction
+from streams.events import InteractionState, PhoneInteraction, PhoneUsageSummary
 from streams.evidence import Evidence
 from streams.features.phone import phone_features, screen_episodes, use_times
 from tests.streams.features.phone_days import SPARE, START_S, alive, day_of, evidence_of, send
@@ -73,3 +73,29 @@ def test_episodes_of_a_spare_phone_count_only_while_the_first_is_not_heard_of() 
         "screen_episode_mean_min": 45.0,
         "screen_episode_max_min": 60.0,
     }
+
+
+def totals(start_min: float, minutes: float, **told: float) -> PhoneUsageSummary:
+    unlocks, screen_s = told.get("unlocks"), told.get("screen_s")
+    return PhoneUsageSummary(
+        time=START_S + start_min * 60.0,
+        duration=minutes * 60.0,
+        unlocks=None if unlocks is None else int(unlocks),
+        unlock_duration=screen_s,
+    )
+
+
+def test_totals_of_the_first_phone_within_the_day_count_where_single_events_tell_nothing() -> None:
+    evidence = Evidence()
+    own = [
+        totals(-1, 60, unlocks=100, screen_s=600.0),
+        totals(0, 60, unlocks=3, screen_s=300.0),
+        totals(60, 60, unlocks=4),
+        totals(1_380, 60, screen_s=150.0),
+        totals(1_381, 60, unlocks=100, screen_s=600.0),
+    ]
+    send(evidence, own)
+    send(evidence, [totals(120, 60, unlocks=100, screen_s=600.0)], SPARE)
+    assert phone_features(day_of(evidence)) == {"unlock_count": 7.0, "screen_min": 7.5}
+    send(evidence, [event(8, UNLOCKED), event(8.5, OFF)])
+    assert phone_features(day_of(evidence)) == {"unlock_count": 1.0, "screen_min": 30.0}

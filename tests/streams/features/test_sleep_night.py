@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.events import Record, SleepEpisode, SleepSummary
+from streams.events import Record, SleepEpisode, SleepLevel, SleepStage, SleepSummary
 from streams.features.base import Values
 from tests.streams.features.hypnograms import (
     ASLEEP,
@@ -168,3 +168,21 @@ def test_clock_times_are_those_on_the_wall_when_the_clock_goes_forward() -> None
     )
     assert found["time_in_bed_min"] == 420
     assert (found["sleep_onset_min"], found["sleep_offset_min"]) == (-60, 420)
+
+
+@pytest.mark.parametrize(("gap_s", "naps"), [(3_600.0, 0), (3_601.0, 1)])
+def test_stages_more_than_an_hour_apart_are_of_different_sleeps(gap_s: float, naps: int) -> None:
+    first = SleepStage(time=BED_S, duration=14_400.0, level=SleepLevel.LIGHT)
+    second = SleepStage(time=BED_S + 14_400.0 + gap_s, duration=3_600.0, level=SleepLevel.LIGHT)
+    found = night(evidence_of(first, second))
+    assert found["nap_count"] == naps
+    assert found["time_in_bed_min"] == (240.0 if naps else 360.0)
+
+
+@pytest.mark.parametrize(("end", "date"), [("12:00", DATE), ("12:01", DATE + dt.timedelta(days=1))])
+def test_a_sleep_that_ends_at_noon_is_of_the_night_before(end: str, date: dt.date) -> None:
+    evidence = evidence_of(
+        SleepEpisode(time=clock_s("09:00"), duration=clock_s(end) - clock_s("09:00"))
+    )
+    nights = [DATE, DATE + dt.timedelta(days=1)]
+    assert [one for one in nights if "nap_count" in night(evidence, one)] == [date]

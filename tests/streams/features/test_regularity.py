@@ -256,14 +256,20 @@ def test_deviations_need_8_nights_and_a_summary_gives_those_of_the_duration() ->
     assert "sleep_onset_sd_min" not in rows[dates[7]]
 
 
-def test_the_variation_of_rmssd_needs_5_of_7_dates() -> None:
+@pytest.mark.parametrize("kind", [WindowKind.NIGHT, WindowKind.DAY])
+def test_the_variation_of_rmssd_needs_5_of_7_dates(kind: WindowKind) -> None:
     life = Life()
     figures = [30.0, 42.5, None, 51.2, 38.0, None, 44.4]
     for number, rmssd in enumerate(figures):
-        if rmssd is not None:
-            date = date_of(NOON_S + (number + 1) * DAY_S)
-            life.add([HeartRateVariability(date=date, rmssd=rmssd)])
-    rows = life.rows(WindowKind.DAY, FIRST, 8)
+        noon_s = NOON_S + number * DAY_S
+        if rmssd is None:
+            continue
+        if kind is WindowKind.DAY:
+            life.add([HeartRateVariability(date=date_of(noon_s + DAY_S), rmssd=rmssd)])
+        else:
+            time = noon_s + 14 * 3_600.0
+            life.add([HeartRateVariability(time=time, duration=300.0, rmssd=rmssd)])
+    rows = life.rows(kind, FIRST, 8)
     given = [rmssd for rmssd in figures if rmssd is not None]
     expected = 100.0 * statistics.stdev(given) / statistics.mean(given)
     assert rows["2024-01-15"]["rmssd_cv_percent"] == pytest.approx(expected, rel=1e-9)

@@ -130,7 +130,10 @@ def test_an_hour_hardly_known_is_not_known_and_one_told_in_part_is_scaled() -> N
         for hour in range(24):
             at = start + hour * HOUR_S
             minutes = 29 if hour in {3, 4} and day < 6 else 30
-            life.add([Steps(time=at + 60.0 * m, duration=60.0, steps=10) for m in range(minutes)])
+            count = 10 if minutes == 30 else 90
+            life.add(
+                [Steps(time=at + 60.0 * m, duration=60.0, steps=count) for m in range(minutes)]
+            )
             samples = 5 if hour == 3 else 6
             life.add([HeartRate(time=at + 60.0 * m, heart_rate=50 + hour) for m in range(samples)])
     rows = life.rows(WindowKind.DAY, FIRST, 8)

@@ -102,8 +102,18 @@ def test_beats_go_before_a_vendor_s_figures_where_there_are_enough(
     assert variability(night(evidence)) == pytest.approx(expected, rel=1e-9)
 
 
+def test_of_several_vendors_the_figures_of_the_first_count_that_lie_in_the_small_hours() -> None:
+    evidence = Evidence()
+    for minute, rmssd in ((-1, 90.0), (0, 40.0), (419, 50.0), (420, 90.0)):
+        time = MIDNIGHT_S + minute * 60.0
+        add(evidence, HeartRateVariability(time=time, duration=60.0, rmssd=rmssd))
+    other = HeartRateVariability(time=MIDNIGHT_S + 600.0, duration=60.0, rmssd=70.0, sdnn=80.0)
+    add(evidence, other, source=(2, "ring"))
+    assert variability(night(evidence)) == {"rmssd_ms": 45.0}
+
+
 def test_a_vendor_s_dated_figures_are_those_of_the_day() -> None:
     evidence = Evidence()
-    add(evidence, HeartRateVariability(date=DATE, rmssd=40.0))
-    assert variability(day(evidence)) == {"rmssd_ms": 40.0}
+    add(evidence, HeartRateVariability(date=DATE, rmssd=40.0, sdnn=55.0))
+    assert variability(day(evidence)) == {"rmssd_ms": 40.0, "sdnn_ms": 55.0}
     assert variability(night(evidence)) == {}

@@ -56,6 +56,23 @@ def test_episodes_are_cut_at_midnight_and_lost_ones_are_left_out() -> None:
     assert use_times(day_of(evidence)) == {"first_use_min": 180.0, "last_use_min": 23.5 * 60}
 
 
+@pytest.mark.parametrize(("seconds", "screen_min"), [(21_600.0, 361.0), (21_601.0, 1.0)])
+def test_an_episode_of_more_than_six_hours_is_a_lost_event(
+    seconds: float, screen_min: float
+) -> None:
+    off = PhoneInteraction(time=START_S + 3_600.0 + seconds, interaction_state=OFF)
+    evidence = evidence_of([event(1, ON), off, event(12, ON), event(12 + 1 / 60, OFF)])
+    assert phone_features(day_of(evidence))["screen_min"] == pytest.approx(screen_min, rel=1e-9)
+
+
+@pytest.mark.parametrize(("lived_min", "is_told"), [(864, True), (863, False)])
+def test_use_is_told_of_a_phone_that_lived_for_six_tenths_of_the_day(
+    lived_min: int, *, is_told: bool
+) -> None:
+    evidence = evidence_of([event(1, ON), event(1.5, OFF), alive(lived_min / 60.0)])
+    assert ("screen_min" in phone_features(day_of(evidence))) == is_told
+
+
 def test_a_phone_that_lived_unused_had_no_episodes_and_one_unheard_of_none_to_tell() -> None:
     evidence = evidence_of([event(-5, OFF)])
     assert screen_episodes(day_of(evidence)) == {}

@@ -105,8 +105,8 @@ def test_steps_of_weeks_give_the_figures_of_their_hours() -> None:
     chance = np.random.default_rng(2)
     profile = np.array([0] * 7 + [300, 900, 400, 200, 250, 800, 500] + [300] * 8 + [50, 0])
     hours = np.rint(chance.gamma(2.0, 0.5, (14, 24)) * profile)
-    hours[3, 8:20] = np.nan
-    hours[10, 0:3] = np.nan
+    hours[3, 8:15] = np.nan
+    hours[10, 0:6] = np.nan
     life = Life()
     for day in range(14):
         life.add(steps_of(day, hours[day]))
@@ -115,7 +115,7 @@ def test_steps_of_weeks_give_the_figures_of_their_hours() -> None:
     assert "activity_l5_steps_per_h" in rows["2024-01-14"]
     assert "activity_interdaily_stability_ratio" not in rows["2024-01-16"]
     values = rows["2024-01-22"]
-    # The fourth day, of 12 known hours, is not a known one.
+    # The fourth day, of 17 known hours, is not a known one, and the eleventh, of 18, is.
     days = [{h: x for h, x in enumerate(day) if not np.isnan(x)} for day in hours.tolist()]
     expected = witting.rhythm(days, "activity", "steps_per_h")
     found = {n: v for n, v in values.items() if n.startswith("activity_")}

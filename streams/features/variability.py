@@ -24,8 +24,9 @@ _SOURCE = "Task Force 1996; normal beats: Malik 1989"
         Figure(
             name="rmssd_ms",
             meaning="sqrt(mean((IBI[i+1] - IBI[i])^2)) over the main sleep, else from 00:00 to "
-            "06:59, of successive normal beats: no difference bridges a gap, or is more than a "
-            "fifth of the earlier interval. Else the mean of a vendor's timed figures.",
+            "06:59, of successive normal beats of an envelope: no difference bridges a gap, or "
+            "is more than a fifth of the earlier interval. Else the mean of a vendor's timed "
+            "figures.",
             minimum="100 differences, or one figure of a vendor",
             source=_SOURCE,
         ),

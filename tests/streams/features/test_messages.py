@@ -22,6 +22,8 @@ def test_messages_are_counted_by_direction_and_others_once() -> None:
         "message_incoming_count": 2.0,
         "message_outgoing_count": 3.0,
         "message_contact_count": 2.0,
+        "message_incoming_contact_count": 1.0,
+        "message_outgoing_contact_count": 2.0,
     }
 
 

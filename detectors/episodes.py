@@ -6,7 +6,7 @@ An episode begins with a row that rings and goes on while rows support it; it ke
 import copy
 import datetime as dt
 import uuid
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -134,16 +134,26 @@ class PolicyState(Struct, kw_only=True):
         return msgspec.convert(state, cls)
 
 
+class Said(Struct, frozen=True):
+    """What an alert says: its reasons, and a sentence."""
+
+    reasons: Sequence[Reason]
+    summary: str
+
+
 class Finding(Struct, frozen=True, kw_only=True):
-    """What a rule found in a row."""
+    """What a rule found in a row: ``features`` that speak for it, and what it says if it is told.
+
+    ``say`` is asked once, with the row, and only when an alert is told.
+    """
 
     kind: AlertKind
     rule: str
     severity: Severity
     score: float
     threshold: float
-    reasons: Sequence[Reason]
-    summary: str
+    features: Sequence[str]
+    say: Callable[[], Said]
     missing: Sequence[str] = ()
     model_versions: dict[str, str] = {}
 
@@ -168,12 +178,13 @@ def episode_of(row: FeatureRow, finding: Finding) -> Episode:
         last_end=row.end,
         severity=finding.severity,
         score=finding.score,
-        features=[reason.feature for reason in finding.reasons],
+        features=list(finding.features),
     )
 
 
 def alert_of(row: FeatureRow, episode: Episode, finding: Finding, context: RowContext) -> Alert:
     """What an episode says with this row, under the window in which it began."""
+    said = finding.say()
     return Alert(
         alert_id=episode.alert_id,
         user_id=row.user_id,
@@ -192,8 +203,8 @@ def alert_of(row: FeatureRow, episode: Episode, finding: Finding, context: RowCo
         local_date=episode.local_date,
         score=episode.score,
         threshold=finding.threshold,
-        reasons=list(finding.reasons),
-        summary=finding.summary,
+        reasons=list(said.reasons),
+        summary=said.summary,
         missing=list(finding.missing),
         model_versions={**finding.model_versions, "policy": POLICY_VERSION},
         revision=row.revision,
@@ -212,7 +223,7 @@ def carry_on(
     episode: Episode, row: FeatureRow, finding: Finding, context: RowContext
 ) -> list[Alert]:
     """Extend an open episode; it is told again when it got graver or a lasting change joined."""
-    news = [reason.feature for reason in finding.reasons if reason.feature not in episode.features]
+    news = [feature for feature in finding.features if feature not in episode.features]
     is_graver = episode.severity is Severity.WATCH and finding.severity is Severity.URGENT
     episode.last_end = row.end
     episode.rows += 1

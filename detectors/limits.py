@@ -16,6 +16,7 @@ from detectors.episodes import (
     Finding,
     PolicyState,
     RowContext,
+    Said,
     alert_id,
     alert_of,
     episode_of,
@@ -109,8 +110,8 @@ def _finding(rule: LimitRule, row: FeatureRow, value: float) -> Finding:
         severity=rule.severity,
         score=value,
         threshold=value if bound is None else bound,
-        reasons=(reason,),
-        summary=wording.limit(rule, value),
+        features=(rule.feature,),
+        say=lambda: Said((reason,), wording.limit(rule, value)),
     )
 
 

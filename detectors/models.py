@@ -13,6 +13,7 @@ from typing import Self
 
 from detectors.base import DAY, HOUR, State
 from detectors.baseline import BAND_Z, Baseline, Usual
+from detectors.carrying import carrying, mean_value
 from detectors.cohort import Cohort
 from detectors.config import Concern, DetectionConfig
 from detectors.drift import Drift
@@ -74,7 +75,7 @@ class SubjectModels:
         ``offset``: by how much this person's threshold of a shift is off the cohort's (standard
         deviations).
         """
-        scores = Scores(row, partial(self._evidence, row))
+        scores = Scores(row, partial(self._evidence, row), self._latest_z)
         baseline = self._baselines.get(row.window)
         if baseline is None:
             return scores
@@ -269,20 +270,29 @@ class SubjectModels:
     def _version(self, of_detector: str) -> str:
         return f"{of_detector}/{self._terms.cohort_version}"
 
+    def _beside_usual(self, key: str, value: float) -> Usual | None:
+        """A value of a scored feature beside what is usual."""
+        spec = spec_of_key(key)
+        found = self._baselines[spec.window].look({spec.feature: value})
+        return next((usual for _, usual in found), None)
+
+    def _latest_z(self, part: Part) -> float:
+        """How far the latest value of a part of a shift is from usual (standard deviations)."""
+        usual = self._beside_usual(part.feature, part.days[-1].value)
+        return 0.0 if usual is None else usual.z
+
     def _evidence(self, row: FeatureRow, part: Part) -> Reason:
-        """A part of a shift as a reason: its latest value beside what is usual, and its days."""
+        """A part of a shift as a reason: its days, and of those that carry it the mean."""
         spec = spec_of_key(part.feature)
-        first, last = part.days[0], part.days[-1]
-        usual = next(
-            (usual for _, usual in self._baselines[spec.window].look({spec.feature: last.value})),
-            None,
-        )
+        carriers = carrying(part, self._beside_usual(part.feature, part.days[-1].value))
+        value = mean_value(carriers)
+        usual = self._beside_usual(part.feature, value)
         is_of_row = spec.window is row.window and spec.channel is not None
         return Reason(
             feature=spec.feature,
             window=spec.window,
             direction=Direction.UP if part.side > 0 else Direction.DOWN,
-            value=last.value,
+            value=value,
             unit=spec.unit,
             usual_low=None if usual is None else usual.low,
             usual_median=None if usual is None else usual.median,
@@ -291,9 +301,13 @@ class SubjectModels:
             days_of_baseline=0 if usual is None else usual.days,
             coverage=row.coverage.get(spec.channel or "") if is_of_row else None,
             share=part.share,
-            expected=first.expected,
+            expected=part.days[0].expected,
             evidence=[
-                Evidence(local_date=dt.date.fromordinal(day.day), value=day.value)
+                Evidence(
+                    local_date=dt.date.fromordinal(day.day),
+                    value=day.value,
+                    carries=day in carriers,
+                )
                 for day in part.days
             ],
         )

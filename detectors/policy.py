@@ -5,6 +5,7 @@ a copy. LIMIT and URGENT are never held back by persistence, refractory period o
 """
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -21,6 +22,7 @@ from detectors.episodes import (
     Finding,
     PolicyState,
     RowContext,
+    Said,
     alert_of,
     carry_on,
     episode_of,
@@ -40,7 +42,6 @@ from streams.events import (
     AnomalyState,
     FeatureRow,
     MoodCheckIn,
-    Reason,
     Severity,
     Subject,
     WindowKind,
@@ -97,12 +98,13 @@ _BECAUSE = {
 }
 
 
-class _Said(Struct, frozen=True):
-    """What an alert is to say."""
+class _Found(Struct, frozen=True):
+    """What a rule found: the features that speak for it, and what is said of it once it is told."""
 
-    reasons: list[Reason]
-    severity: Severity
-    summary: str
+    features: Sequence[str]
+    say: Callable[[], Said]
+    is_urgent: bool = False
+    rule: str = CHANGE_FROM_USUAL
 
 
 class Policy:
@@ -177,10 +179,13 @@ class Policy:
         # The first row of an episode stands for the k that made it persistent.
         rows = k + (episode.rows if episode is not None and episode.is_open else 0)
         is_grave = rows >= LONG_FACTOR * k and any(one.z >= LONG_Z for one in persistent)
-        reasons = [scores.reason(one.anomaly.feature or "") for one in seen]
-        severity = Severity.URGENT if is_far or is_grave else Severity.WATCH
-        said = _Said(reasons, severity, wording.change(row.window, reasons, seen[0].seen))
-        finding = self._finding(row, scores, context, said)
+        features = [one.anomaly.feature or "" for one in seen]
+
+        def say() -> Said:
+            reasons = [scores.reason(feature) for feature in features]
+            return Said(reasons, wording.change(row.window, reasons, seen[0].seen))
+
+        finding = self._finding(row, scores, context, _Found(features, say, is_far or is_grave))
         return self._tell(state, key, row, finding=finding, context=context)
 
     def _judge_day(
@@ -193,24 +198,17 @@ class Policy:
             if scores.shift is not None:
                 self._settle_down(state, episode, row)
             return []
-        reasons, since = scores.evidence(), row.local_date
-        if scores.is_shifted and scores.shift is not None:
-            since = dt.date.fromordinal(scores.shift.since)
-        else:
-            reasons = _furthest(scores)
         is_long = (
             episode is not None
             and episode.is_open
             and (row.local_date - episode.local_date).days >= LONG_DAYS - 1
         )
         is_grave = is_long and any(
-            abs(reason.z or 0.0) >= LONG_Z
-            and not _is_time_of_day(reason.window or WindowKind.DAY, reason.feature)
-            for reason in reasons
+            abs(z) >= LONG_Z and spec.display is not Display.CLOCK for spec, z in scores.latest_z()
         )
-        severity = Severity.URGENT if is_far or is_grave else Severity.WATCH
-        said = _Said(reasons, severity, wording.shift(reasons, since))
-        finding = self._finding(row, scores, context, said)
+        features = scores.shifted() if scores.is_shifted else _furthest(scores)
+        found = _Found(features, lambda: _shift_said(scores, features), is_far or is_grave)
+        finding = self._finding(row, scores, context, found)
         return self._tell(state, _DAY_KEY, row, finding=finding, context=context)
 
     def _judge_slow(
@@ -227,10 +225,14 @@ class Policy:
             return []
         if episode is not None:
             episode.is_open = False
-        reasons = [scores.reason(feature) for feature in sorted(scores.drifted)]
-        since = dt.date.fromordinal(min(scores.drifted.values()))
-        said = _Said(reasons, Severity.WATCH, wording.slow(reasons, since))
-        finding = self._finding(row, scores, context, said, rule=SLOW_CHANGE)
+        features = sorted(scores.drifted)
+
+        def say() -> Said:
+            reasons = [scores.reason(feature) for feature in features]
+            since = dt.date.fromordinal(min(scores.drifted.values()))
+            return Said(reasons, wording.slow(reasons, since))
+
+        finding = self._finding(row, scores, context, _Found(features, say, rule=SLOW_CHANGE))
         return self._tell(state, _SLOW_KEY, row, finding=finding, context=context)
 
     def _settle_down(self, state: PolicyState, episode: Episode | None, row: FeatureRow) -> None:
@@ -280,31 +282,25 @@ class Policy:
         return context.muted or rule in context.snoozed_rules or self._is_recent(episode, row)
 
     def _finding(
-        self,
-        row: FeatureRow,
-        scores: Scores,
-        context: RowContext,
-        said: _Said,
-        *,
-        rule: str = CHANGE_FROM_USUAL,
+        self, row: FeatureRow, scores: Scores, context: RowContext, found: _Found
     ) -> Finding:
         anomalous = [one for one in scores if one.state is AnomalyState.ANOMALOUS]
         # What decides goes first: the whole of the days before a feature on its own.
-        name = Drift.name if rule == SLOW_CHANGE else LevelShift.name
+        name = Drift.name if found.rule == SLOW_CHANGE else LevelShift.name
         decisive = [
             one
             for one in scores
-            if one.detector == name and (scores.is_shifted or rule == SLOW_CHANGE)
+            if one.detector == name and (scores.is_shifted or found.rule == SLOW_CHANGE)
         ]
         first = max(decisive or anomalous, key=lambda one: one.score)
         return Finding(
             kind=AlertKind.CLINICAL,
-            rule=rule,
-            severity=said.severity,
+            rule=found.rule,
+            severity=Severity.URGENT if found.is_urgent else Severity.WATCH,
             score=first.score,
             threshold=first.threshold,
-            reasons=said.reasons,
-            summary=said.summary,
+            features=found.features,
+            say=found.say,
             missing=self._missing(row, scores, context),
             model_versions={one.detector: one.version for one in anomalous}
             | {"cohort": self._version},
@@ -358,10 +354,20 @@ def _unusual(scores: Scores) -> list[str]:
     ]
 
 
-def _furthest(scores: Scores) -> list[Reason]:
-    """Reasons for the unusual features of a row, the furthest first."""
-    unusual = map(scores.reason, _unusual(scores))
-    return sorted(unusual, key=lambda reason: (-abs(reason.z or 0.0), reason.feature))
+def _furthest(scores: Scores) -> list[str]:
+    """The unusual features of a row, the furthest first."""
+    return sorted(_unusual(scores), key=lambda name: (-abs(scores.usual[name].z), name))
+
+
+def _shift_said(scores: Scores, features: Sequence[str]) -> Said:
+    """What is said of a shift, or of ``features`` that are far off in one row."""
+    row = scores.row
+    until = row.local_date, row.window
+    if scores.is_shifted and scores.shift is not None:
+        reasons, since = scores.evidence(), dt.date.fromordinal(scores.shift.since)
+    else:
+        reasons, since = [scores.reason(feature) for feature in features], row.local_date
+    return Said(reasons, wording.shift(reasons, since, until))
 
 
 @lru_cache(maxsize=64)

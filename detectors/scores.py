@@ -6,6 +6,7 @@ from detectors.baseline import Usual
 from detectors.features import FeatureSpec, spec_of
 from detectors.opinions import Told
 from detectors.shifts import Part, Shift
+from detectors.terms import spec_of_key
 from streams.events import Anomaly, Direction, FeatureRow, Reason
 
 
@@ -23,6 +24,7 @@ class Scores(list[Anomaly]):
 
     __slots__ = (
         "_explain",
+        "_latest_z",
         "absent",
         "days",
         "drifted",
@@ -34,7 +36,12 @@ class Scores(list[Anomaly]):
         "usual",
     )
 
-    def __init__(self, row: FeatureRow, explain: Callable[[Part], Reason] | None = None) -> None:
+    def __init__(
+        self,
+        row: FeatureRow,
+        explain: Callable[[Part], Reason] | None = None,
+        latest_z: Callable[[Part], float] | None = None,
+    ) -> None:
         super().__init__()
         self.row = row
         self.usual: dict[str, Usual] = {}
@@ -46,6 +53,7 @@ class Scores(list[Anomaly]):
         self.told: Told | None = None
         self.days: Mapping[str, bytes] = {}
         self._explain = explain
+        self._latest_z = latest_z
 
     def hold_against(self, threshold_z: float) -> None:
         """Say whether the shift is beyond a threshold (standard deviations)."""
@@ -62,6 +70,18 @@ class Scores(list[Anomaly]):
         if self.shift is None or self._explain is None:
             return []
         return [self._explain(part) for part in self.shift.parts]
+
+    def shifted(self) -> list[str]:
+        """Features of the parts of the shift, the largest first."""
+        return (
+            [] if self.shift is None else [spec_of_key(p.feature).feature for p in self.shift.parts]
+        )
+
+    def latest_z(self) -> list[tuple[FeatureSpec, float]]:
+        """Of each part of the shift, how far its latest value is from usual, signed."""
+        if self.shift is None or self._latest_z is None:
+            return []
+        return [(spec_of_key(part.feature), self._latest_z(part)) for part in self.shift.parts]
 
 
 def _reason(row: FeatureRow, spec: FeatureSpec, usual: Usual) -> Reason:

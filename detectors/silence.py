@@ -18,6 +18,7 @@ from detectors.episodes import (
     Finding,
     PolicyState,
     RowContext,
+    Said,
     alert_of,
     episode_of,
 )
@@ -154,8 +155,8 @@ def _finding(rule: str, reason: Reason, limit_h: float, summary: str) -> Finding
         severity=Severity.WATCH,
         score=reason.value,
         threshold=limit_h,
-        reasons=(reason,),
-        summary=summary,
+        features=(reason.feature,),
+        say=lambda: Said((reason,), summary),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from detectors.config import CheckInLimit, LimitRule
 from detectors.features import SPECS, Display, FeatureSpec, spec_of
-from streams.events import Reason, WindowKind
+from streams.events import Direction, Evidence, Reason, WindowKind
 
 LEARNING = "learning"
 NOT_ENOUGH_DATA = "not enough data"
@@ -62,9 +62,12 @@ def change(window: WindowKind, reasons: Sequence[Reason], seen: tuple[int, int])
     return _sentence("; ".join(parts))
 
 
-def shift(reasons: Sequence[Reason], since: dt.date) -> str:
-    """What differs from usual since a day; a value that is within the usual says what it was."""
-    parts = [_shifted(reason) for reason in reasons[:REASONS_TOLD]]
+def shift(reasons: Sequence[Reason], since: dt.date, until: tuple[dt.date, WindowKind]) -> str:
+    """What differs from usual since a day: of the days that carry it, how many, and their mean.
+
+    ``until``: date and kind of window of the row that tells it.
+    """
+    parts = [_shifted(reason, since, until) for reason in reasons[:REASONS_TOLD]]
     if len(reasons) > REASONS_TOLD:
         parts.append(f"and {len(reasons) - REASONS_TOLD} more")
     return _sentence(f"since {date(since)}: {'; '.join(parts)}")
@@ -173,15 +176,94 @@ def _reason(window: WindowKind, reason: Reason) -> str:
     return f"{text}, usually {_band(spec, reason.usual_low, reason.usual_high)}"
 
 
-def _shifted(reason: Reason) -> str:
-    text = _reason(reason.window or WindowKind.DAY, reason)
-    low, high = reason.usual_low, reason.usual_high
-    spec = spec_of(reason.window or WindowKind.DAY, reason.feature)
-    if spec is None or low is None or high is None or reason.expected is None:
+def _shifted(reason: Reason, since: dt.date, until: tuple[dt.date, WindowKind]) -> str:
+    """What the days that carry a change told, and the last day where it does not carry it."""
+    window = reason.window or WindowKind.DAY
+    spec, carriers = spec_of(window, reason.feature), carriers_of(reason)
+    if spec is None or not carriers:
+        return _reason(window, reason)
+    text = f"{spec.phrase or spec.name} {_value(spec, reason.value)}"
+    text += _days(reason, since, until)
+    low, middle, high = reason.usual_low, reason.usual_median, reason.usual_high
+    if low is None or middle is None or high is None:
         return text
-    if low <= reason.value <= high:
-        return f"{text}, and about {_value(spec, reason.expected)} in the days before"
-    return text
+    side = 1.0 if reason.direction is Direction.UP else -1.0
+    band = _band(spec, low, high)
+    if side * (reason.value - middle) <= 0.0:
+        if reason.expected is not None:
+            text += f", where the days before let expect {_value(spec, reason.expected)}"
+        return f"{text}, usually {band}"
+    end = high if side > 0.0 else low
+    furthest = max((day.value for day in carriers), key=lambda value: side * value)
+    if side * (furthest - end) <= 0.0:
+        return f"{text}, {_within(spec, reason, band)}"
+    if side * (reason.value - end) <= 0.0:
+        text += f", {_up_to(spec, side)} {_value(spec, furthest)}"
+    elif _number(spec, reason.value) == _number(spec, end):
+        return f"{text}, at the {_end(spec, side)} end of the usual {band}{_last(spec, reason)}"
+    return f"{text}, usually {band}{_last(spec, reason)}"
+
+
+def carriers_of(reason: Reason) -> list[Evidence]:
+    """The days of which a reason's value is the mean; none where it is the latest value."""
+    return [day for day in reason.evidence if day.carries]
+
+
+def on_days(reason: Reason, *, whole: bool) -> str:
+    """On how many of its days a reason's value was told: ``on 3 of 4 nights``; empty without any.
+
+    ``whole``: its days are all that there are since the change began.
+    """
+    count, of = len(carriers_of(reason)), len(reason.evidence)
+    noun = "nights" if reason.window is WindowKind.NIGHT else "days"
+    tail = noun if whole else f"{noun} with data"
+    if count < of:
+        return f"on {count} of {of} {tail}" if count else ""
+    return f"on both {tail}" if count == 2 else f"on all {count} {tail}"
+
+
+def _days(reason: Reason, since: dt.date, until: tuple[dt.date, WindowKind]) -> str:
+    """On how many days the value was told; of a single one its date, where that is not clear."""
+    # The day of a night that has just ended is still to come.
+    is_to_come = until[1] is WindowKind.NIGHT and reason.window is not WindowKind.NIGHT
+    days = (until[0] - since).days + (not is_to_come)
+    carriers = carriers_of(reason)
+    if len(carriers) == 1:
+        only = carriers[0].local_date
+        return "" if days <= 1 and only == since else f" on {date(only)}"
+    return f" on average {on_days(reason, whole=len(reason.evidence) >= days)}"
+
+
+def _within(spec: FeatureSpec, reason: Reason, band: str) -> str:
+    """Where within the usual a value lies; not finer than it is written."""
+    middle = reason.usual_median
+    assert middle is not None, "only with a usual band"
+    if _number(spec, middle) == _number(spec, reason.value):
+        return f"within the usual {band}"
+    sides = ("after", "before") if spec.display is Display.CLOCK else ("above", "below")
+    side = sides[reason.direction is Direction.DOWN]
+    return f"within the usual {band} but {side} its middle of {_value(spec, middle)}"
+
+
+def _last(spec: FeatureSpec, reason: Reason) -> str:
+    """The last day, where it does not carry the change."""
+    last, low, high = reason.evidence[-1], reason.usual_low, reason.usual_high
+    if last.carries or low is None or high is None:
+        return ""
+    back = "back at " if low <= last.value <= high else ""
+    return f", but {back}{_value(spec, last.value)} on {date(last.local_date)}"
+
+
+def _up_to(spec: FeatureSpec, side: float) -> str:
+    if spec.display is Display.CLOCK:
+        return "as late as" if side > 0.0 else "as early as"
+    return "up to" if side > 0.0 else "down to"
+
+
+def _end(spec: FeatureSpec, side: float) -> str:
+    if spec.display is Display.CLOCK:
+        return "late" if side > 0.0 else "early"
+    return "upper" if side > 0.0 else "lower"
 
 
 def _band(spec: FeatureSpec, low: float, high: float) -> str:

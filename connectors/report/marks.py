@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from connectors.report import words
 from connectors.report.people import ATTENTION_STATUSES, Span
-from streams.events import Alert, AlertKind, WindowKind
+from streams.events import Alert, AlertKind, Reason, WindowKind
 
 Json = dict[str, Any]
 """A part of a Plotly figure."""
@@ -60,7 +60,9 @@ def alert_traces(
             continue
         for reason in alert.reasons:
             if reason.feature == feature:
-                points.setdefault(alert.kind, []).append(_mark(alert, reason.value * scale))
+                points.setdefault(alert.kind, []).append(
+                    _mark(alert, _value_at(alert, reason) * scale)
+                )
     return [_markers(kind, marks) for kind, marks in sorted(points.items())]
 
 
@@ -137,6 +139,12 @@ def _mark(alert: Alert, y: float) -> _Mark:
     # Closed alerts stay visible, in the background.
     opacity = 1.0 if alert.status in ATTENTION_STATUSES else CLOSED_OPACITY
     return _Mark(alert.local_date.isoformat(), round(y, 2), _hover(alert), opacity)
+
+
+def _value_at(alert: Alert, reason: Reason) -> float:
+    """What the alert's own date told, so that its mark lies on the line."""
+    told = {day.local_date: day.value for day in reason.evidence}
+    return told.get(alert.local_date, reason.value)
 
 
 def _markers(kind: AlertKind, marks: Sequence[_Mark]) -> Json:

@@ -8,7 +8,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
 
-from streams.events import Alert, AlertKind, AlertStatus, Direction, Reason
+from streams.events import Alert, AlertKind, AlertStatus, Reason
 
 NAMES = {
     "heart_rate_mean_bpm": "Mean heart rate",
@@ -100,13 +100,18 @@ def duration_in_words(seconds: float) -> str:
 
 
 def reason_in_words(reason: Reason) -> str:
-    """Say one piece of evidence in a sentence: the value, the side, and what is usual."""
+    """Say one piece of evidence in a sentence: the value, of which days, and what is usual."""
     value = value_in_words(reason.value, reason.feature, reason.unit)
-    sentence = f"{name_of(reason.feature)} {value}"
+    sentence = f"{name_of(reason.feature)} {value}{_days(reason)}"
     if reason.usual_median is None:
         return sentence
     usual = value_in_words(reason.usual_median, reason.feature, reason.unit)
-    sentence += f", {_side(reason)} than the usual {usual}"
+    side = _side(reason, reason.usual_median)
+    sentence += (
+        f", {side} than the usual {usual}"
+        if side and value != usual
+        else f", about the usual {usual}"
+    )
     if reason.usual_low is not None and reason.usual_high is not None:
         low = value_in_words(reason.usual_low, reason.feature, reason.unit)
         high = value_in_words(reason.usual_high, reason.feature, reason.unit)
@@ -147,8 +152,22 @@ def date_in_words(date: dt.date) -> str:
     return f"{date.day} {date:%b %Y}"
 
 
-def _side(reason: Reason) -> str:
-    is_up = reason.direction is Direction.UP
+def _days(reason: Reason) -> str:
+    """Of which days a value is the mean, each by its date."""
+    dates = [day.local_date for day in reason.evidence if day.carries]
+    if not dates:
+        return ""
+    told = [f"{date.day} {date:%b}" for date in dates]
+    if len(told) == 1:
+        return f" on {told[0]}"
+    return f" on average on {', '.join(told[:-1])} and {told[-1]}"
+
+
+def _side(reason: Reason, usual: float) -> str:
+    """To which side of the usual a value lies, whichever way the days before it point."""
+    if reason.value == usual:
+        return ""
+    is_up = reason.value > usual
     if reason.feature in CLOCK_FEATURES:
         return "later" if is_up else "earlier"
     return "higher" if is_up else "lower"

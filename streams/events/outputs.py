@@ -150,18 +150,23 @@ class Direction(StrEnum):
 
 
 class Evidence(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What one day, or the night before its morning, told of a feature, in its unit."""
+    """What one day, or the night before its morning, told of a feature, in its unit.
+
+    ``carries``: whether the reason's value speaks of it; null where the value is the latest one.
+    """
 
     local_date: dt.date
     value: float
+    carries: bool | None = None
 
 
 class Reason(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One piece of evidence: the latest value beside what is usual for this person.
+    """One piece of evidence: a value beside what is usual for this person.
 
-    ``window`` is the kind of window that told it, ``share`` its share (0..1) of the alert's score.
-    ``expected`` is what the days before the change let expect, ``evidence`` the days that speak for
-    it, in order (both in the feature's unit).
+    ``value`` is the mean of the days that carry the change, as ``evidence`` marks them, else the
+    latest value. ``window`` is the kind of window that told it, ``share`` its share (0..1) of the
+    alert's score. ``expected`` is what the days before the change let expect, ``evidence`` its
+    days, in order (both in the feature's unit).
     """
 
     feature: str

@@ -26,6 +26,7 @@ from streams.events import (
     AlertKind,
     AlertStatus,
     Direction,
+    Evidence,
     Output,
     Reason,
     Severity,
@@ -254,6 +255,34 @@ def test_what_a_person_or_a_rule_is_called_cannot_end_a_script_or_add_markup(
     assert evil not in page
     assert "<img" not in page
     assert any("alert: change" in str(figure) for figure in _figures(page, "alder"))
+
+
+def _days_told(*values: float, usual: float = 7_826.0, carries: int) -> Reason:
+    days = [
+        Evidence(local_date=dt.date(2024, 2, 26 + i), value=value, carries=i < carries)
+        for i, value in enumerate(values)
+    ]
+    return Reason(
+        feature="step_count",
+        direction=Direction.UP,
+        value=sum(values[:carries]) / carries,
+        unit="steps",
+        usual_median=usual,
+        evidence=days,
+    )
+
+
+def test_a_reason_tells_the_days_that_carry_it_and_the_side_on_which_they_lie() -> None:
+    several = _days_told(16_341.0, 20_627.0, 18_757.0, 2_784.0, carries=3)
+    assert words.reason_in_words(several) == (
+        "Steps 18,575 on average on 26 Feb, 27 Feb and 28 Feb, higher than the usual 7,826"
+    )
+    assert words.reason_in_words(_days_told(9_000.0, 2_784.0, carries=1)) == (
+        "Steps 9,000 on 26 Feb, higher than the usual 7,826"
+    )
+    lower = _days_told(7_000.0, carries=1)
+    assert words.reason_in_words(lower) == "Steps 7,000 on 26 Feb, lower than the usual 7,826"
+    assert "about the usual" in words.reason_in_words(_days_told(7_826.0, carries=1))
 
 
 def test_page_is_one_file_that_asks_the_network_for_nothing(tmp_path: Path) -> None:

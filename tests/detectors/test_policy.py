@@ -65,7 +65,9 @@ def test_one_odd_night_stays_silent_and_a_second_one_rings_with_reasons() -> Non
     (alert,) = person.nights(335.0)
     assert (alert.kind, alert.rule) == (AlertKind.CLINICAL, "change_from_usual")
     assert (alert.severity, alert.status) == (Severity.WATCH, AlertStatus.OPEN)
-    assert alert.summary.startswith("Since Tue 10 Feb: slept 5 h 35 min, usually ")
+    assert alert.summary.startswith(
+        "Since Tue 10 Feb: slept 5 h 33 min on average on both nights, usually "
+    )
     assert alert.missing == [
         "heart rate asleep: not enough data",
         "time of falling asleep: not enough data",
@@ -80,12 +82,25 @@ def test_a_reason_carries_its_share_what_was_expected_and_the_days_that_tell_of_
     (alert,) = _Person().nights(330.0, 335.0)
     (reason,) = alert.reasons
     assert (reason.feature, reason.window) == ("sleep_duration_min", WindowKind.NIGHT)
-    assert (reason.direction, reason.value, reason.unit) == (Direction.DOWN, 335.0, "min")
+    assert (reason.direction, reason.value, reason.unit) == (Direction.DOWN, 332.5, "min")
     assert reason.share == pytest.approx(1.0)
     assert reason.expected == pytest.approx(440.0, abs=15.0)
     dates = [night(TAUGHT + i).local_date for i in range(2)]
     told = [(evidence.local_date, evidence.value) for evidence in reason.evidence]
     assert told == list(zip(dates, [330.0, 335.0], strict=True))
+
+
+def test_a_shift_told_on_a_day_that_has_gone_back_tells_the_days_that_carry_it() -> None:
+    person = _Person()
+    assert person.nights(200.0, 190.0, 210.0, context=_context(muted=True)) == []
+    (alert,) = person.nights(445.0)
+    (reason,) = alert.reasons
+    assert (reason.direction, reason.value) == (Direction.DOWN, 200.0)
+    assert [evidence.carries for evidence in reason.evidence] == [True, True, True, False]
+    assert alert.summary.startswith(
+        "Since Tue 10 Feb: slept 3 h 20 min on average on 3 of 4 nights"
+    )
+    assert alert.summary.endswith(", but back at 7 h 25 min on Fri 13 Feb.")
 
 
 def test_one_night_never_rings_however_far_it_is_in_one_feature() -> None:

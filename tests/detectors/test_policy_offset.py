@@ -35,9 +35,9 @@ def _day(index: int) -> FeatureRow:
     return row(WindowKind.DAY, index, {NAME: 8_000.0})
 
 
-def _reason(one: FeatureRow, part: Part) -> Reason:
+def _reason(one: FeatureRow, _: Part) -> Reason:
     return Reason(
-        feature=part.feature,
+        feature=NAME,
         window=one.window,
         direction=Direction.UP,
         value=8_000.0,
@@ -68,7 +68,7 @@ def _scores(one: FeatureRow, is_shifted: bool | None) -> Scores:
     )
     if is_shifted is not None:
         since = one.local_date - dt.timedelta(days=1)
-        scores.shift = Shift(3.0, None, since.toordinal(), (Part(NAME, 1, 1.0, ()),))
+        scores.shift = Shift(3.0, None, since.toordinal(), (Part(f"day.{NAME}", 1, 1.0, ()),))
         scores.is_shifted = is_shifted
     return scores
 

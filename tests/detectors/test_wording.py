@@ -2,13 +2,14 @@
 
 import datetime as dt
 import re
+from collections.abc import Sequence
+from typing import Any
 
-import msgspec
 import pytest
 
 from detectors import wording
 from detectors.features import SPECS, FeatureSpec, instrument_name, spec_of
-from streams.events import Direction, Reason, WindowKind
+from streams.events import Direction, Evidence, Reason, WindowKind
 
 FORBIDDEN = re.compile(
     r"\b(well|normal|healthy|fine|recovered|z-score|sigma|anomal\w*|nan)\b", re.IGNORECASE
@@ -37,29 +38,113 @@ def test_the_example_of_the_design_reads_as_written() -> None:
     )
 
 
-def test_a_shift_says_since_when_and_of_a_value_within_the_usual_what_it_was_before() -> None:
-    far = msgspec.structs.replace(
-        _reason("sleep_duration_min", 250.0, 390.0, 480.0), window=WindowKind.NIGHT, expected=440.0
+SINCE = dt.date(2026, 2, 10)
+
+
+def _shift(feature: str, window: WindowKind, values: Sequence[float], **told: Any) -> Reason:
+    """A reason of days from `SINCE` on, of which ``carries`` (all) are spoken of."""
+    carries = told.pop("carries", [True] * len(values))
+    kept = [value for value, is_kept in zip(values, carries, strict=True) if is_kept]
+    return Reason(
+        feature=feature,
+        window=window,
+        direction=told.pop("direction", Direction.UP),
+        value=sum(kept) / len(kept),
+        unit="",
+        evidence=[
+            Evidence(local_date=SINCE + dt.timedelta(days=i), value=value, carries=carries[i])
+            for i, value in enumerate(values)
+        ],
+        **told,
     )
-    within = msgspec.structs.replace(
-        _reason("heart_rate_resting_bpm", 66.0, 60.0, 66.4), window=WindowKind.DAY, expected=61.2
+
+
+def _told(*reasons: Reason, days: int, window: WindowKind = WindowKind.DAY) -> str:
+    text = wording.shift(reasons, SINCE, (SINCE + dt.timedelta(days=days - 1), window))
+    return text.removeprefix("Since Tue 10 Feb: ")
+
+
+STEPS = {"usual_low": 3_668.0, "usual_median": 7_826.0, "usual_high": 13_540.0, "expected": 8e3}
+PULSE = {"usual_low": 60.0, "usual_median": 63.0, "usual_high": 66.0, "expected": 61.0}
+ONSET = {"usual_low": -60.0, "usual_median": -30.0, "usual_high": 0.0, "expected": -30.0}
+
+
+def test_a_shift_tells_the_days_that_carry_it_and_a_last_day_that_does_not() -> None:
+    walked = [16_341.0, 20_627.0, 18_757.0]
+    carries = [True, True, True, False]
+    steps = _shift("step_count", WindowKind.DAY, [*walked, 2_784.0], carries=carries, **STEPS)
+    assert _told(steps, days=4) == (
+        "walked 18,580 steps on average on 3 of 4 days, usually 3,670 to 13,540 steps, "
+        "but 2,780 steps on Fri 13 Feb."
     )
-    assert wording.shift([far, within], dt.date(2026, 2, 10)) == (
-        "Since Tue 10 Feb: slept 4 h 10 min, usually 6 h 30 min to 8 h; "
-        "resting heart rate 66 bpm, usually 60 to 66 bpm, and about 61 bpm in the days before."
+    steps = _shift("step_count", WindowKind.DAY, [*walked, 7_000.0], carries=carries, **STEPS)
+    assert _told(steps, days=4).endswith(", but back at 7,000 steps on Fri 13 Feb.")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([70.0, 68.0], "69 bpm [2], usually 60 to 66 bpm."),
+        ([69.0, 65.0, 63.4], "66 bpm [3], up to 69 bpm, usually 60 to 66 bpm."),
+        ([66.4, 66.3], "66 bpm [2], at the upper end of the usual 60 to 66 bpm."),
+        ([65.0, 65.0], "65 bpm [2], within the usual 60 to 66 bpm but above its middle of 63 bpm."),
+        ([63.2, 63.3], "63 bpm [2], within the usual 60 to 66 bpm."),
+        (
+            [62.4, 61.6],
+            "62 bpm [2], where the days before let expect 61 bpm, usually 60 to 66 bpm.",
+        ),
+    ],
+)
+def test_what_a_shift_says_of_the_usual_is_true_as_written(values: list[float], told: str) -> None:
+    reason = _shift("heart_rate_resting_bpm", WindowKind.DAY, values, **PULSE)
+    told = told.replace("[2]", "on average on both days").replace("[3]", "on average on all 3 days")
+    assert _told(reason, days=len(values)) == f"resting heart rate {told}"
+
+
+def test_a_clock_is_late_or_early_and_falls_lie_below() -> None:
+    onset = _shift("sleep_onset_min", WindowKind.NIGHT, [40.0, -25.0], **ONSET)
+    assert _told(onset, days=2).startswith(
+        "fell asleep at 0:08 on average on both nights, usually 23:00 to 0:00."
     )
+    early = _shift(
+        "sleep_onset_min", WindowKind.NIGHT, [-62.0, -42.0], direction=Direction.DOWN, **ONSET
+    )
+    assert "at 23:08 on average on both nights, as early as 22:58, usually" in _told(early, days=2)
+
+
+@pytest.mark.parametrize(
+    ("days", "row", "told"),
+    [
+        (2, WindowKind.DAY, "both days, "),
+        (3, WindowKind.DAY, "both days with data, "),
+        (3, WindowKind.NIGHT, "both days, "),
+    ],
+)
+def test_days_without_data_are_not_counted_in_silence(
+    days: int, row: WindowKind, told: str
+) -> None:
+    reason = _shift("heart_rate_resting_bpm", WindowKind.DAY, [70.0, 70.0], **PULSE)
+    assert f"on average on {told}" in _told(reason, days=days, window=row)
+
+
+def test_a_single_day_of_several_has_its_date() -> None:
+    reason = _shift("heart_rate_resting_bpm", WindowKind.DAY, [70.0], **PULSE)
+    assert _told(reason, days=1).startswith("resting heart rate 70 bpm, usually")
+    assert _told(reason, days=2).startswith("resting heart rate 70 bpm on Tue 10 Feb, usually")
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.window is not WindowKind.HOUR])
 def test_every_feature_of_nights_and_days_has_plain_words_for_a_shift(spec: FeatureSpec) -> None:
-    reason = msgspec.structs.replace(
-        _reason(spec.feature, 55.0, 50.0, 60.0), window=spec.window, expected=52.0
+    usual = {"usual_low": 50.0, "usual_median": 52.0, "usual_high": 60.0}
+    text = wording.shift(
+        [_shift(spec.feature, spec.window, [55.0, 56.0], **usual)],
+        SINCE,
+        (SINCE + dt.timedelta(days=1), WindowKind.DAY),
     )
-    text = wording.shift([reason], dt.date(2026, 2, 10))
     assert not FORBIDDEN.search(text)
     assert "_" not in text
-    assert text.endswith("in the days before.")
-    assert len(text) < 170
+    assert "on average on both" in text
+    assert len(text) < 190
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.window}-{spec.feature}")
@@ -121,7 +206,7 @@ def test_many_reasons_are_counted_not_listed() -> None:
     reasons = [_reason(feature, 100.0, 20.0, 40.0) for feature in features]
     text = wording.change(WindowKind.NIGHT, reasons, (2, 3))
     assert text.endswith("; and 2 more.")
-    text = wording.shift(reasons, dt.date(2026, 2, 10))
+    text = wording.shift(reasons, SINCE, (SINCE, WindowKind.DAY))
     assert text.startswith("Since Tue 10 Feb: ")
     assert text.endswith("; and 2 more.")
 

@@ -7,9 +7,7 @@ a copy. LIMIT and URGENT are never held back by persistence, refractory period o
 import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from detectors import wording
@@ -17,7 +15,6 @@ from detectors.cohort import Cohort
 from detectors.config import DetectionConfig, LimitRule
 from detectors.drift import Drift
 from detectors.episodes import (
-    OURSELVES,
     Episode,
     Finding,
     PolicyState,
@@ -38,7 +35,6 @@ from detectors.terms import DATED_WINDOWS
 from streams.events import (
     Alert,
     AlertKind,
-    AlertStatus,
     AnomalyState,
     FeatureRow,
     MoodCheckIn,
@@ -47,7 +43,7 @@ from streams.events import (
     WindowKind,
 )
 
-__all__ = ["Policy", "PolicyState", "RowContext", "withdrawn"]
+__all__ = ["Policy", "PolicyState", "RowContext"]
 
 CHANGE_FROM_USUAL = "change_from_usual"
 """Rule of the CLINICAL alerts."""
@@ -87,15 +83,6 @@ OFFSET_RISE = 0.2
 
 OFFSET_MIN, OFFSET_MAX = -0.2, 0.5
 """How far a person's threshold of a shift may be off the cohort's (standard deviations)."""
-
-Because = Literal["data", "learned", "subject"]
-"""Why an alert is withdrawn: new data, what has been learned since, or the subject withdrew."""
-
-_BECAUSE = {
-    "data": wording.WITHDRAWN_DATA,
-    "learned": wording.WITHDRAWN_LEARNED,
-    "subject": wording.WITHDRAWN_SUBJECT,
-}
 
 
 class _Found(Struct, frozen=True):
@@ -317,17 +304,6 @@ class Policy:
         if context.relearned and scores.relearned:
             missing.append(wording.RELEARNED)
         return missing
-
-
-def withdrawn(alert: Alert, because: Because, clock: float) -> Alert:
-    """The alert as no longer supported, with the reason in words (clock: in-band, s UTC)."""
-    return msgspec.structs.replace(
-        alert,
-        status=AlertStatus.WITHDRAWN,
-        status_at=clock,
-        status_by=OURSELVES,
-        summary=wording.withdrawal(alert.summary, _BECAUSE[because]),
-    )
 
 
 def _are_far(scores: Scores) -> bool:

@@ -8,13 +8,31 @@ from collections.abc import Collection, Container, Sequence
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 
-from detectors.policy import Because, withdrawn
-from streams.events import Alert, FeatureRow, Output, Severity, WindowKind
+from detectors.withdrawal import Because, withdrawn
+from streams.events import Alert, AlertKind, FeatureRow, Output, Severity, WindowKind
 from streams.staff import Staff
 
 SETTLED_KEPT = 20
 """Settled alerts of a subject that staff can still act on."""
+
+
+class Causes(Struct, frozen=True):
+    """Why alerts may be gone at a look: rows were revised, staff spoke, the subject is paused."""
+
+    is_revised: bool
+    has_news: bool
+    is_paused: bool
+
+    def of(self, alert: Alert) -> Because:
+        """Why this one is; where nothing else happened, more has been learned."""
+        # Whatever came in, of a paused subject no data are missed.
+        if self.is_paused and alert.kind is AlertKind.DATA:
+            return "paused"
+        if self.is_revised:
+            return "data"
+        return "news" if self.has_news else "learned"
 
 
 class Alerts:
@@ -76,22 +94,19 @@ class Alerts:
         self.shown[known.alert_id] = known
         return outputs
 
-    def show_only(
-        self, seen: dict[str, Alert], clock: float, because: Because, *, has_news: bool
-    ) -> list[Output]:
+    def show_only(self, seen: dict[str, Alert], clock: float, causes: Causes) -> list[Output]:
         """Show these in the place of all that were shown; withdraw those that are gone.
 
-        ``has_news``: staff spoke, so that all are said again. Withdrawals carry the reason, and
-        ``clock`` (s UTC).
+        Where staff spoke all are said again. Withdrawals say why, and carry ``clock`` (s UTC).
         """
         outputs: list[Output] = []
         gone = [self.shown[key] for key in sorted(self.shown) if key not in seen]
         gone = [alert for alert in gone if alert.alert_id not in self.settled]
         for alert_id in sorted(seen):
-            seen[alert_id], said = self._shown_as(seen[alert_id], gone, has_news=has_news)
+            seen[alert_id], said = self._shown_as(seen[alert_id], gone, has_news=causes.has_news)
             outputs += said
         outputs += self._restored(seen)
-        outputs += [self._numbered(withdrawn(alert, because, clock)) for alert in gone]
+        outputs += [self._numbered(withdrawn(a, causes.of(a), clock)) for a in gone]
         self.shown = seen
         return outputs
 

@@ -15,11 +15,11 @@ import msgspec
 from detectors.cohort import Cohort
 from detectors.config import NO_PROJECTS, DetectionConfig, Projects
 from detectors.models import SubjectModels
-from detectors.policy import Because, Policy, PolicyState, RowContext
+from detectors.policy import Policy, PolicyState, RowContext
 from detectors.scores import Scores
 from detectors.silence import STOPPED_KEY
 from detectors.terms import DATED_WINDOWS
-from streams.alerts import Alerts
+from streams.alerts import Alerts, Causes
 from streams.detection_state import AnomalyKey, DetectionState
 from streams.devices import WEARABLE_CHANNELS, Devices, is_of_new, is_other
 from streams.events import (
@@ -31,6 +31,7 @@ from streams.events import (
     Output,
     Record,
     Subject,
+    SubjectStatus,
     WindowKind,
 )
 from streams.staff import Staff
@@ -66,6 +67,7 @@ class Detection:
         "_cohort",
         "_config",
         "_devices",
+        "_is_revised",
         "_models",
         "_policy",
         "_project",
@@ -100,6 +102,7 @@ class Detection:
         self._ahead = PolicyState()
         self._before: bytes | None = None
         self._stale = Reach.NEWS
+        self._is_revised = False
         self._ripe_s = math.inf
         self.changes = 0
 
@@ -132,6 +135,7 @@ class Detection:
             int(self._stale),
             self._before,
             self._project,
+            self._is_revised,
         )
 
     @classmethod
@@ -162,6 +166,7 @@ class Detection:
             detection._ahead = PolicyState.from_state(state.ahead)
         detection._stale = Reach.ALL if state.is_stale else Reach(state.stale)
         detection._before = state.before
+        detection._is_revised = state.is_revised
         detection._ripe_s = math.inf if state.ripe_s is None else state.ripe_s
         return detection
 
@@ -213,6 +218,7 @@ class Detection:
         # Where a settled row tells otherwise than it did before, what follows it may do so too.
         if not (was_said and self._alerts.are_as_shown(row, alerts)):
             self._stale |= Reach.DATES if row.window in DATED_WINDOWS else Reach.HOURS
+            self._is_revised |= not was_said
         outputs += map(self._alerts.settle, alerts)
         return outputs
 
@@ -306,8 +312,9 @@ class Detection:
         seen = self._alerts.shown_of(KINDS_OF[Reach.ALL ^ reach])
         self._take_back(reach)
         models, devices = self._models.ahead(), dict(self._devices)
-        is_relearned, is_new = bool(self._relearned), False
+        is_relearned, is_new, is_paused = bool(self._relearned), False, False
         for unsettled in rows:
+            is_paused = unsettled.row.status is SubjectStatus.PAUSED
             if is_of_new(devices, unsettled.row):
                 is_relearned = is_new = True
                 # What is usual is shared with the settled models: these need their own.
@@ -321,9 +328,9 @@ class Detection:
             self._stale = Reach.ALL
         elif reach is Reach.DATES and self._ahead.sync_gap_usual_h != usual_h:
             self._stale |= Reach.HOURS
-        because: Because = "data" if is_revised else "learned"
-        outputs += self._alerts.show_only(seen, clock, because, has_news=self.has_news)
-        self.has_news = False
+        causes = Causes(is_revised or self._is_revised, self.has_news, is_paused)
+        outputs += self._alerts.show_only(seen, clock, causes)
+        self.has_news = self._is_revised = False
         return outputs
 
     def _take_back(self, reach: Reach) -> None:

@@ -18,7 +18,7 @@ class DetectionState(Struct, array_like=True):
     was said of unsettled rows (`Reach`), all of it where ``is_stale``. ``before``: what the policy
     knew of nights and days before the last of them, None if that one told of something. States of
     before these were kept have none. ``project``: whose own settings hold, None where the site's
-    do.
+    do. ``is_revised``: what settled since was said otherwise.
     """
 
     models: State
@@ -38,3 +38,4 @@ class DetectionState(Struct, array_like=True):
     stale: int = 0
     before: bytes | None = None
     project: str | None = None
+    is_revised: bool = False

@@ -59,8 +59,9 @@ STATUS_WORDS = {
     AlertStatus.ACKNOWLEDGED: "acknowledged",
     AlertStatus.SNOOZED: "snoozed",
     AlertStatus.RESOLVED: "resolved",
-    AlertStatus.WITHDRAWN: "withdrawn: new data no longer support this",
+    AlertStatus.WITHDRAWN: "withdrawn",
 }
+"""An alert that is withdrawn says why in its sentence: there are several causes."""
 
 
 def name_of(feature: str) -> str:

@@ -118,7 +118,8 @@ def test_closed_alerts_do_not_ask_for_attention_and_say_why_they_are_closed(
     withdrawn = msgspec.structs.replace(_on_day("alder", 40), status=AlertStatus.WITHDRAWN)
     page = _page(tmp_path, withdrawn)
     assert "No open alerts among 3 people." in page
-    assert "withdrawn: new data no longer support this" in page
+    assert "withdrawn" in page
+    assert "new data no longer support this" not in page
 
 
 def test_page_never_calls_anybody_well_and_names_the_three_other_states(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from detectors.cohort import load_cohort
 from detectors.config import DetectionConfig
 from detectors.models import SubjectModels
-from detectors.policy import Policy, PolicyState, RowContext, withdrawn
+from detectors.policy import Policy, PolicyState, RowContext
 from detectors.shifts import SPAN_DAYS
+from detectors.withdrawal import withdrawn
 from streams.events import (
     Alert,
     AlertKind,

@@ -382,3 +382,26 @@ def test_an_alert_whose_row_settles_without_it_is_withdrawn_by_the_next_look(
     assert watched.detection.reach([], rows[-1].end) is Reach.DATES
     (gone,) = _alerts(watched.detection.view([], rows[-1].end, is_revised=True))
     assert (gone.alert_id, gone.status) == (shown.alert_id, AlertStatus.WITHDRAWN)
+    assert gone.summary.startswith(wording.WITHDRAWN_DATA)
+
+
+def test_what_settles_otherwise_than_it_was_said_is_new_data_also_after_a_restart(
+    watched: _Watched,
+) -> None:
+    rows = watched.days(2, sleep_duration_min=-150.0)
+    watched.view(rows)
+    for one in watched.days(2):
+        due = one.end + 3.0 * DAY_S
+        watched.detection.settle(one, due, due, was_said=False)
+    watched.go_on_from(_kept(watched.detection))
+    (gone,) = _alerts(watched.detection.view([], rows[-1].end, is_revised=False))
+    assert gone.summary.startswith(wording.WITHDRAWN_DATA)
+
+
+def test_what_staff_hold_back_is_not_said_to_have_been_learned(watched: _Watched) -> None:
+    rows = watched.days(2, sleep_duration_min=-150.0)
+    (shown,) = _alerts(watched.view(rows))
+    watched.detection.notice()
+    (gone,) = _alerts(watched.detection.view([], rows[-1].end, is_revised=False))
+    assert gone.alert_id == shown.alert_id
+    assert gone.summary.startswith(wording.WITHDRAWN_NEWS)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Sequence
 import msgspec
 from msgspec import Struct
 
+from detectors import wording
 from detectors.base import State
 from streams.events import (
     Alert,
@@ -50,6 +51,7 @@ class Episode(Struct, kw_only=True):
 
     ``window``, ``start``, ``end`` and ``local_date`` are the first row's. ``last_end`` is the end
     of the last row that supported it, ``rows`` their number, ``quiet`` the valid rows since then.
+    ``opened`` and ``graver``: packed, what opened it and what made it urgent, while it is open.
     """
 
     alert_id: str
@@ -64,6 +66,13 @@ class Episode(Struct, kw_only=True):
     rows: int = 1
     quiet: int = 0
     is_open: bool = True
+    opened: bytes = b""
+    graver: bytes = b""
+
+    def close(self) -> None:
+        """It is over: nothing more is told of it."""
+        self.is_open = False
+        self.opened = self.graver = b""
 
 
 class Judged(Struct):
@@ -141,10 +150,22 @@ class Said(Struct, frozen=True):
     summary: str
 
 
+class _Told(Struct, frozen=True):
+    """What was said on a date, as it is kept."""
+
+    date: dt.date
+    said: Said
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(_Told).decode
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """What a rule found in a row: ``features`` that speak for it, and what it says if it is told.
 
-    ``say`` is asked once, with the row, and only when an alert is told.
+    ``say`` is given those features that are to be told; it is asked with the row, and only when an
+    alert is told.
     """
 
     kind: AlertKind
@@ -153,7 +174,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     score: float
     threshold: float
     features: Sequence[str]
-    say: Callable[[], Said]
+    say: Callable[[Sequence[str]], Said]
     missing: Sequence[str] = ()
     model_versions: dict[str, str] = {}
 
@@ -182,9 +203,21 @@ def episode_of(row: FeatureRow, finding: Finding) -> Episode:
     )
 
 
+def opened(row: FeatureRow, episode: Episode, finding: Finding, context: RowContext) -> Alert:
+    """What an episode says that this row opens, and that stays told while it is carried on."""
+    said = finding.say(finding.features)
+    episode.opened = _pack(_Told(row.local_date, said))
+    return _alert(row, episode, finding, context, said=said)
+
+
 def alert_of(row: FeatureRow, episode: Episode, finding: Finding, context: RowContext) -> Alert:
     """What an episode says with this row, under the window in which it began."""
-    said = finding.say()
+    return _alert(row, episode, finding, context, said=finding.say(finding.features))
+
+
+def _alert(
+    row: FeatureRow, episode: Episode, finding: Finding, context: RowContext, *, said: Said
+) -> Alert:
     return Alert(
         alert_id=episode.alert_id,
         user_id=row.user_id,
@@ -216,13 +249,17 @@ def quieten(episode: Episode | None, rows: int) -> None:
     """Count a valid row without findings; ``rows`` of them in a row end the episode."""
     if episode is not None and episode.is_open:
         episode.quiet += 1
-        episode.is_open = episode.quiet < rows
+        if episode.quiet >= rows:
+            episode.close()
 
 
 def carry_on(
     episode: Episode, row: FeatureRow, finding: Finding, context: RowContext
 ) -> list[Alert]:
-    """Extend an open episode; it is told again when it got graver or a lasting change joined."""
+    """Extend an open episode; it is told again when it got graver or a lasting change joined.
+
+    What opened it and what made it urgent stay told, before what is new.
+    """
     news = [feature for feature in finding.features if feature not in episode.features]
     is_graver = episode.severity is Severity.WATCH and finding.severity is Severity.URGENT
     episode.last_end = row.end
@@ -233,4 +270,30 @@ def carry_on(
     episode.features = [*episode.features, *news]
     if is_graver:
         episode.severity = Severity.URGENT
-    return [alert_of(row, episode, finding, context)] if is_graver or news else []
+    if not (is_graver or news):
+        return []
+    newest = _Told(row.local_date, finding.say(finding.features if is_graver else news))
+    said = _all_said(episode, newest, is_graver=is_graver)
+    if is_graver:
+        episode.graver = _pack(newest)
+    return [_alert(row, episode, finding, context, said=said)]
+
+
+def _all_said(episode: Episode, newest: _Told, *, is_graver: bool) -> Said:
+    """What opened an episode, what made it urgent, and the newest; each feature once."""
+    if not episode.opened:  # of before that was kept
+        return newest.said
+    first = _unpack(episode.opened).said
+    graver = newest if is_graver else None
+    if episode.graver:
+        graver = _unpack(episode.graver)
+    reasons = {(reason.window, reason.feature): reason for reason in first.reasons}
+    parts = [first.summary]
+    if graver is not None:
+        reasons |= {(reason.window, reason.feature): reason for reason in graver.said.reasons}
+        parts.append(wording.became_urgent(graver.date, graver.said.summary))
+    if not is_graver:
+        added = {(reason.window, reason.feature): reason for reason in newest.said.reasons}
+        reasons |= {key: reason for key, reason in added.items() if key not in reasons}
+        parts.append(wording.added(newest.date, newest.said.summary))
+    return Said(list(reasons.values()), " ".join(parts))

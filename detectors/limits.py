@@ -111,7 +111,7 @@ def _finding(rule: LimitRule, row: FeatureRow, value: float) -> Finding:
         score=value,
         threshold=value if bound is None else bound,
         features=(rule.feature,),
-        say=lambda: Said((reason,), wording.limit(rule, value)),
+        say=lambda _: Said((reason,), wording.limit(rule, value)),
     )
 
 

@@ -6,7 +6,7 @@ a copy. LIMIT and URGENT are never held back by persistence, refractory period o
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from msgspec import Struct
 
@@ -23,6 +23,7 @@ from detectors.episodes import (
     alert_of,
     carry_on,
     episode_of,
+    opened,
     quieten,
 )
 from detectors.features import Display, spec_of
@@ -89,7 +90,7 @@ class _Found(Struct, frozen=True):
     """What a rule found: the features that speak for it, and what is said of it once it is told."""
 
     features: Sequence[str]
-    say: Callable[[], Said]
+    say: Callable[[Sequence[str]], Said]
     is_urgent: bool = False
     rule: str = CHANGE_FROM_USUAL
 
@@ -168,9 +169,10 @@ class Policy:
         is_grave = rows >= LONG_FACTOR * k and any(one.z >= LONG_Z for one in persistent)
         features = [one.anomaly.feature or "" for one in seen]
 
-        def say() -> Said:
-            reasons = [scores.reason(feature) for feature in features]
-            return Said(reasons, wording.change(row.window, reasons, seen[0].seen))
+        def say(told: Sequence[str]) -> Said:
+            reasons = [scores.reason(feature) for feature in told]
+            sighting = seen[features.index(told[0])]
+            return Said(reasons, wording.change(row.window, reasons, sighting.seen))
 
         finding = self._finding(row, scores, context, _Found(features, say, is_far or is_grave))
         return self._tell(state, key, row, finding=finding, context=context)
@@ -194,7 +196,7 @@ class Policy:
             abs(z) >= LONG_Z and spec.display is not Display.CLOCK for spec, z in scores.latest_z()
         )
         features = scores.shifted() if scores.is_shifted else _furthest(scores)
-        found = _Found(features, lambda: _shift_said(scores, features), is_far or is_grave)
+        found = _Found(features, partial(_shift_said, scores), is_far or is_grave)
         finding = self._finding(row, scores, context, found)
         return self._tell(state, _DAY_KEY, row, finding=finding, context=context)
 
@@ -211,11 +213,11 @@ class Policy:
         if _is_told(episode, row):
             return []
         if episode is not None:
-            episode.is_open = False
+            episode.close()
         features = sorted(scores.drifted)
 
-        def say() -> Said:
-            reasons = [scores.reason(feature) for feature in features]
+        def say(told: Sequence[str]) -> Said:
+            reasons = [scores.reason(feature) for feature in told]
             since = dt.date.fromordinal(min(scores.drifted.values()))
             return Said(reasons, wording.slow(reasons, since))
 
@@ -231,7 +233,7 @@ class Policy:
         if episode is not None and episode.is_open:
             if row.end - episode.last_end < NEXT_DATE_S:
                 return
-            episode.is_open = False
+            episode.close()
             state.offset = min(state.offset + OFFSET_RISE, OFFSET_MAX)
         elif row.window is WindowKind.DAY:
             fall = OFFSET_RISE * self._config.budget_per_month / DAYS_A_MONTH
@@ -255,7 +257,9 @@ class Policy:
         ):
             return []
         state.episodes[key] = episode = episode_of(row, finding)
-        return [alert_of(row, episode, finding, context)]
+        # A slow change is told once, and never carried on.
+        tell = alert_of if finding.rule == SLOW_CHANGE else opened
+        return [tell(row, episode, finding, context)]
 
     def _is_recent(self, episode: Episode | None, row: FeatureRow) -> bool:
         """Whether an episode lasts, or ended within the refractory period."""
@@ -336,11 +340,12 @@ def _furthest(scores: Scores) -> list[str]:
 
 
 def _shift_said(scores: Scores, features: Sequence[str]) -> Said:
-    """What is said of a shift, or of ``features`` that are far off in one row."""
+    """What is said of ``features`` of a shift, or of some that are far off in one row."""
     row = scores.row
     until = row.local_date, row.window
     if scores.is_shifted and scores.shift is not None:
-        reasons, since = scores.evidence(), dt.date.fromordinal(scores.shift.since)
+        since = dt.date.fromordinal(scores.shift.since)
+        reasons = [reason for reason in scores.evidence() if reason.feature in features]
     else:
         reasons, since = [scores.reason(feature) for feature in features], row.local_date
     return Said(reasons, wording.shift(reasons, since, until))
@@ -363,5 +368,5 @@ def _current(
     """The last episode of a rule; one that no row supported for long is over."""
     episode = state.episodes.get(key)
     if episode is not None and row.start - episode.last_end > config.refractory_h * 3_600.0:
-        episode.is_open = False
+        episode.close()
     return episode

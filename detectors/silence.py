@@ -156,7 +156,7 @@ def _finding(rule: str, reason: Reason, limit_h: float, summary: str) -> Finding
         score=reason.value,
         threshold=limit_h,
         features=(reason.feature,),
-        say=lambda: Said((reason,), summary),
+        say=lambda _: Said((reason,), summary),
     )
 
 

@@ -83,6 +83,16 @@ def slow(reasons: Sequence[Reason], since: dt.date) -> str:
     return _sentence(f"slow change since about {date(since)}: {'; '.join(parts)}")
 
 
+def became_urgent(day: dt.date, summary: str) -> str:
+    """What made an alert urgent, after what opened it."""
+    return f"It became urgent on {date(day)}. {summary}"
+
+
+def added(day: dt.date, summary: str) -> str:
+    """What joined an alert later, after what was told of it before."""
+    return f"New on {date(day)}. {summary}"
+
+
 def limit(rule: LimitRule, value: float) -> str:
     """Which limit of the site a value passed."""
     spec = spec_of(rule.window, rule.feature) or _spec_of_name(rule.feature)

@@ -154,6 +154,7 @@ def test_a_change_that_is_far_and_lasts_becomes_urgent_under_the_same_id() -> No
     assert (first.severity, second.severity) == (Severity.WATCH, Severity.URGENT)
     assert first.alert_id == second.alert_id
     assert (first.start, first.opened_at) == (second.start, second.opened_at)
+    assert second.summary.startswith(f"{first.summary} It became urgent on ")
 
 
 def test_a_further_lasting_change_is_told_under_the_same_id() -> None:
@@ -165,6 +166,18 @@ def test_a_further_lasting_change_is_told_under_the_same_id() -> None:
         "sleep_duration_min",
         "heart_rate_sleeping_bpm",
     }
+
+
+def test_what_opened_an_alert_and_made_it_urgent_stays_told_before_the_newest() -> None:
+    person = _Person()
+    first, urgent = person.nights(*[230.0] * 5)
+    person.state = PolicyState.from_state(json.loads(json.dumps(person.state.to_state())))
+    (newest,) = person.nights(230.0, 230.0, heart_rate_sleeping_bpm=67.0)
+    assert (newest.alert_id, newest.severity) == (first.alert_id, Severity.URGENT)
+    assert newest.summary.startswith(f"{urgent.summary} New on ")
+    assert newest.summary.removeprefix(urgent.summary).count("slept") == 0
+    assert newest.reasons[:1] == urgent.reasons
+    assert [reason.feature for reason in newest.reasons[1:]] == ["heart_rate_sleeping_bpm"]
 
 
 def test_two_features_far_off_are_urgent_at_once_whatever_is_muted_snoozed_or_refractory() -> None:

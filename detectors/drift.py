@@ -173,6 +173,14 @@ class _Follower:
                 best, place = contrast, at
         return self.stamp(place)
 
+    def moved(self, since: int) -> float:
+        older = [one for at, one in enumerate(self.values) if self.stamp(at) < since]
+        newer = self.values[len(older) :]
+        if not newer:
+            return 0.0
+        before = sum(older) / len(older) if older else 0.0
+        return (sum(newer) / len(newer) - before) / STEP
+
     def stamp(self, place: int) -> int:
         """The stamp of a kept value."""
         return self.last - sum(self.gaps[place + 1 :])
@@ -289,6 +297,14 @@ class Drift:
         follower = self._followers.get(feature)
         since = _NEVER if follower is None else follower.since()
         return None if since == _NEVER else since
+
+    def moved(self, feature: str, since: int) -> float:
+        """How far values since a day lie above the older ones, in the feature's scale.
+
+        Where no older ones are kept, above zero; 0 where none are since then.
+        """
+        follower = self._followers.get(feature)
+        return 0.0 if follower is None else follower.moved(since)
 
     def to_state(self) -> State:
         """Rows learned, and the numbers of each feature."""

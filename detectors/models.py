@@ -75,7 +75,7 @@ class SubjectModels:
         ``offset``: by how much this person's threshold of a shift is off the cohort's (standard
         deviations).
         """
-        scores = Scores(row, partial(self._evidence, row), self._latest_z)
+        scores = Scores(row, partial(self._evidence, row), self._latest_z, self._drift.moved)
         baseline = self._baselines.get(row.window)
         if baseline is None:
             return scores

@@ -214,14 +214,8 @@ class Policy:
             return []
         if episode is not None:
             episode.close()
-        features = sorted(scores.drifted)
-
-        def say(told: Sequence[str]) -> Said:
-            reasons = [scores.reason(feature) for feature in told]
-            since = dt.date.fromordinal(min(scores.drifted.values()))
-            return Said(reasons, wording.slow(reasons, since))
-
-        finding = self._finding(row, scores, context, _Found(features, say, rule=SLOW_CHANGE))
+        found = _Found(scores.slow(), lambda _: _slow_said(scores), rule=SLOW_CHANGE)
+        finding = self._finding(row, scores, context, found)
         return self._tell(state, _SLOW_KEY, row, finding=finding, context=context)
 
     def _settle_down(self, state: PolicyState, episode: Episode | None, row: FeatureRow) -> None:
@@ -349,6 +343,16 @@ def _shift_said(scores: Scores, features: Sequence[str]) -> Said:
     else:
         reasons, since = [scores.reason(feature) for feature in features], row.local_date
     return Said(reasons, wording.shift(reasons, since, until))
+
+
+def _slow_said(scores: Scores) -> Said:
+    """What is said of features that have been moving away for a while."""
+    reasons = scores.slow_evidence()
+    told = [
+        wording.Slow(one, dt.date.fromordinal(scores.drifted[one.feature]), scores.has_moved(one))
+        for one in reasons
+    ]
+    return Said(reasons, wording.slow(told))
 
 
 @lru_cache(maxsize=64)

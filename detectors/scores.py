@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from detectors.baseline import Usual
 from detectors.features import FeatureSpec, spec_of
 from detectors.opinions import Told
-from detectors.shifts import Part, Shift
-from detectors.terms import spec_of_key
+from detectors.shifts import Part, Shift, days_of
+from detectors.terms import key_of, spec_of_key
 from streams.events import Anomaly, Direction, FeatureRow, Reason
 
 
@@ -25,6 +25,7 @@ class Scores(list[Anomaly]):
     __slots__ = (
         "_explain",
         "_latest_z",
+        "_moved",
         "absent",
         "days",
         "drifted",
@@ -41,6 +42,7 @@ class Scores(list[Anomaly]):
         row: FeatureRow,
         explain: Callable[[Part], Reason] | None = None,
         latest_z: Callable[[Part], float] | None = None,
+        moved: Callable[[str, int], float] | None = None,
     ) -> None:
         super().__init__()
         self.row = row
@@ -54,6 +56,7 @@ class Scores(list[Anomaly]):
         self.days: Mapping[str, bytes] = {}
         self._explain = explain
         self._latest_z = latest_z
+        self._moved = moved
 
     def hold_against(self, threshold_z: float) -> None:
         """Say whether the shift is beyond a threshold (standard deviations)."""
@@ -82,6 +85,32 @@ class Scores(list[Anomaly]):
         if self.shift is None or self._latest_z is None:
             return []
         return [(spec_of_key(part.feature), self._latest_z(part)) for part in self.shift.parts]
+
+    def slow(self) -> list[str]:
+        """Features that have been moving away for a while, the furthest first."""
+        return sorted(self.drifted, key=lambda name: (-abs(self.usual[name].z), name))
+
+    def slow_evidence(self) -> list[Reason]:
+        """Their last days as reasons, in this order; ask before more is learned.
+
+        Each of them is beyond the threshold and counts no further, so that their shares are even.
+        """
+        return [self._slow_reason(feature) for feature in self.slow()]
+
+    def _slow_reason(self, feature: str) -> Reason:
+        key = key_of(self.row.window, feature)
+        if self._explain is None or key not in self.days:
+            return self.reason(feature)
+        side = 1 if self.usual[feature].z > 0.0 else -1
+        part = Part(key, side, 1.0 / len(self.drifted), days_of(self.days[key]))
+        return self._explain(part)
+
+    def has_moved(self, reason: Reason) -> bool:
+        """Whether the feature has moved for a while to the side where its last days lie."""
+        if self._moved is None:
+            return False
+        key, since = key_of(self.row.window, reason.feature), self.drifted[reason.feature]
+        return self._moved(key, since) * (1 if reason.direction is Direction.UP else -1) > 0.0
 
 
 def _reason(row: FeatureRow, spec: FeatureSpec, usual: Usual) -> Reason:

@@ -7,6 +7,8 @@ data*, or *no change found*.
 import datetime as dt
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from detectors.config import CheckInLimit, LimitRule
 from detectors.features import SPECS, Display, FeatureSpec, spec_of
 from streams.events import Direction, Evidence, Reason, WindowKind
@@ -77,10 +79,46 @@ def shift(reasons: Sequence[Reason], since: dt.date, until: tuple[dt.date, Windo
     return _sentence(f"since {date(since)}: {'; '.join(parts)}")
 
 
-def slow(reasons: Sequence[Reason], since: dt.date) -> str:
-    """What has been moving away from usual a little every day."""
-    parts = [_reason(reason.window or WindowKind.DAY, reason) for reason in reasons[:REASONS_TOLD]]
+class Slow(Struct, frozen=True):
+    """A slow change: its last days, since about when, and whether it has moved to their side."""
+
+    reason: Reason
+    since: dt.date
+    has_moved: bool
+
+
+def slow(changes: Sequence[Slow]) -> str:
+    """What has been moving away from usual a little every day: from where, and where to."""
+    since = min(change.since for change in changes)
+    parts = []
+    for change in changes[:REASONS_TOLD]:
+        later = "" if change.since == since else f", since about {date(change.since)}"
+        parts.append(_moved(change) + later)
+    if len(changes) > REASONS_TOLD:
+        parts.append(f"and {len(changes) - REASONS_TOLD} more")
     return _sentence(f"slow change since about {date(since)}: {'; '.join(parts)}")
+
+
+def _moved(change: Slow) -> str:
+    reason = change.reason
+    window, carriers = reason.window or WindowKind.DAY, carriers_of(reason)
+    spec, middle = spec_of(window, reason.feature), reason.usual_median
+    low, high = reason.usual_low, reason.usual_high
+    if spec is None or not carriers or low is None or middle is None or high is None:
+        return _reason(window, reason)
+    value, band = _value(spec, reason.value), _band(spec, low, high)
+    if len(carriers) == 1:
+        days = f" on {date(carriers[0].local_date)}"
+    else:
+        span = (reason.evidence[-1].local_date - reason.evidence[0].local_date).days + 1
+        last = on_days(reason, whole=len(reason.evidence) == span, of_last=True)
+        days = f" on average {last}"
+    if not change.has_moved or _number(spec, middle) == _number(spec, reason.value):
+        return _beside_usual(spec, reason, f"{spec.phrase or spec.name} {value}{days}")
+    sides = ("later", "earlier") if spec.display is Display.CLOCK else ("up", "down")
+    side = sides[reason.direction is Direction.DOWN]
+    usual = f"the usual {_value(spec, middle)} ({band})"
+    return f"{spec.name} {side} from {usual} to {value}{days}"
 
 
 def became_urgent(day: dt.date, summary: str) -> str:
@@ -193,11 +231,15 @@ def _reason(window: WindowKind, reason: Reason) -> str:
 def _shifted(reason: Reason, since: dt.date, until: tuple[dt.date, WindowKind]) -> str:
     """What the days that carry a change told, and the last day where it does not carry it."""
     window = reason.window or WindowKind.DAY
-    spec, carriers = spec_of(window, reason.feature), carriers_of(reason)
-    if spec is None or not carriers:
+    spec = spec_of(window, reason.feature)
+    if spec is None or not carriers_of(reason):
         return _reason(window, reason)
     text = f"{spec.phrase or spec.name} {_value(spec, reason.value)}"
-    text += _days(reason, since, until)
+    return _beside_usual(spec, reason, text + _days(reason, since, until))
+
+
+def _beside_usual(spec: FeatureSpec, reason: Reason, text: str) -> str:
+    """The text with what is usual beside the mean of the days that carry a change."""
     low, middle, high = reason.usual_low, reason.usual_median, reason.usual_high
     if low is None or middle is None or high is None:
         return text
@@ -208,7 +250,7 @@ def _shifted(reason: Reason, since: dt.date, until: tuple[dt.date, WindowKind]) 
             text += f", where the days before let expect {_value(spec, reason.expected)}"
         return f"{text}, usually {band}"
     end = high if side > 0.0 else low
-    furthest = max((day.value for day in carriers), key=lambda value: side * value)
+    furthest = max((day.value for day in carriers_of(reason)), key=lambda value: side * value)
     if side * (furthest - end) <= 0.0:
         return f"{text}, {_within(spec, reason, band)}"
     if side * (reason.value - end) <= 0.0:
@@ -223,16 +265,19 @@ def carriers_of(reason: Reason) -> list[Evidence]:
     return [day for day in reason.evidence if day.carries]
 
 
-def on_days(reason: Reason, *, whole: bool) -> str:
-    """On how many of its days a reason's value was told: ``on 3 of 4 nights``; empty without any.
+def on_days(reason: Reason, *, whole: bool, of_last: bool = False) -> str:
+    """On how many of its days a reason's value was told: ``on 3 of 4 nights``.
 
-    ``whole``: its days are all that there are since the change began.
+    ``whole``: its days are all that there are of the time that is spoken of; ``of_last``: they are
+    the last ones.
     """
     count, of = len(carriers_of(reason)), len(reason.evidence)
     noun = "nights" if reason.window is WindowKind.NIGHT else "days"
     tail = noun if whole else f"{noun} with data"
     if count < of:
-        return f"on {count} of {of} {tail}" if count else ""
+        return f"on {count} of {'the last ' if of_last else ''}{of} {tail}"
+    if of_last:
+        return f"on the last {count} {tail}"
     return f"on both {tail}" if count == 2 else f"on all {count} {tail}"
 
 

@@ -107,3 +107,12 @@ def test_an_unchanged_feature_is_seldom_signalled() -> None:
         drift.learn_one({NAME: value})
     assert signalled <= 12
     assert drift.since("never seen") is None
+
+
+def test_the_way_of_a_change_is_told_by_the_values_since_it_began() -> None:
+    drift = _drift(_series(3, *[0.0] * 30, *[2.0] * 6, sd=0.2))
+    assert drift.moved(NAME, 30) > 1.0
+    assert _drift(_series(3, *[0.0] * 30, *[-2.0] * 6, sd=0.2)).moved(NAME, 30) < -1.0
+    assert drift.moved(NAME, 0) > 0.0
+    assert drift.moved(NAME, 36) == 0.0
+    assert drift.moved("step_count", 30) == 0.0

@@ -94,6 +94,20 @@ def test_a_month_of_slow_deterioration_is_told_before_it_ends(seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_a_slow_change_tells_its_movement_its_share_and_the_days_that_carry_it(seed: int) -> None:
+    person, told = _known(seed), list[Alert]()
+    for day in range(50):
+        heart = 0.12 * day
+        told += person.live(1, heart_rate_resting_bpm=heart, heart_rate_sleeping_bpm=heart)
+    slow = next(alert for alert in told if alert.rule == "slow_change")
+    assert " up from the usual " in slow.summary
+    assert sum(reason.share or 0.0 for reason in slow.reasons) == pytest.approx(1.0)
+    for reason in slow.reasons:
+        carriers = [day.value for day in reason.evidence if day.carries]
+        assert reason.value == pytest.approx(sum(carriers) / len(carriers))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_change_for_the_more_is_told_with_short_nights_and_many_steps(seed: int) -> None:
     told = _known(seed).live(5, sleep_duration_min=-120.0, step_count=7_000.0)
     assert features_of(told) >= {"sleep_duration_min", "step_count"}

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from detectors import wording
@@ -131,6 +132,32 @@ def test_a_single_day_of_several_has_its_date() -> None:
     reason = _shift("heart_rate_resting_bpm", WindowKind.DAY, [70.0], **PULSE)
     assert _told(reason, days=1).startswith("resting heart rate 70 bpm, usually")
     assert _told(reason, days=2).startswith("resting heart rate 70 bpm on Tue 10 Feb, usually")
+
+
+def test_a_slow_change_tells_from_where_it_moved_and_where_to() -> None:
+    pulse = _shift("heart_rate_resting_bpm", WindowKind.DAY, [67.0, 68.0, 69.0], **PULSE)
+    onset = _shift("sleep_onset_min", WindowKind.NIGHT, [20.0], **ONSET)
+    later = dt.date(2026, 1, 20)
+    changes = [wording.Slow(pulse, dt.date(2026, 1, 12), True), wording.Slow(onset, later, True)]
+    assert wording.slow(changes) == (
+        "Slow change since about Mon 12 Jan: resting heart rate up from the usual 63 bpm (60 to 66 "
+        "bpm) to 68 bpm on average on the last 3 days; time of falling asleep later from the usual "
+        "23:30 (23:00 to 0:00) to 0:20 on Tue 10 Feb, since about Tue 20 Jan."
+    )
+
+
+def test_a_slow_change_of_which_the_way_is_not_known_tells_none() -> None:
+    carries = [True, False, True]
+    pulse = _shift(
+        "heart_rate_resting_bpm", WindowKind.DAY, [65.0, 61.0, 66.9], carries=carries, **PULSE
+    )
+    assert wording.slow([wording.Slow(pulse, SINCE, False)]) == (
+        "Slow change since about Tue 10 Feb: resting heart rate 66 bpm on average on 2 of the last "
+        "3 days, up to 67 bpm, usually 60 to 66 bpm."
+    )
+    gap = msgspec.structs.replace(pulse, evidence=[pulse.evidence[0], pulse.evidence[2]])
+    told = wording.slow([wording.Slow(gap, SINCE, True)])
+    assert told.endswith(" on average on the last 2 days with data.")
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.window is not WindowKind.HOUR])

@@ -126,6 +126,14 @@ class PolicyState(Struct, kw_only=True):
         self.sync_gap_usual_h = other.sync_gap_usual_h
         self.worn_days, self.unworn_h = other.worn_days, other.unworn_h
 
+    def take_told_of(self, other: "PolicyState") -> None:
+        """Know what ``other`` said last of the episodes that are open in both."""
+        for key, episode in other.episodes.items():
+            own = self.episodes.get(key)
+            if own is not None and own.is_open and own.alert_id == episode.alert_id:
+                own.opened = episode.opened or own.opened
+                own.graver = episode.graver or own.graver
+
     def to_state(self) -> State:
         """Explicit numbers and texts, fit for JSON and msgpack."""
         state: State = msgspec.to_builtins(self)

@@ -101,8 +101,7 @@ class Detection:
         self._unusual: set[AnomalyKey] = set()
         self._ahead = PolicyState()
         self._before: bytes | None = None
-        self._stale = Reach.NEWS
-        self._is_revised = False
+        self._stale, self._is_revised = Reach.NEWS, False
         self._ripe_s = math.inf
         self.changes = 0
 
@@ -165,8 +164,7 @@ class Detection:
         if state.ahead is not None:
             detection._ahead = PolicyState.from_state(state.ahead)
         detection._stale = Reach.ALL if state.is_stale else Reach(state.stale)
-        detection._before = state.before
-        detection._is_revised = state.is_revised
+        detection._before, detection._is_revised = state.before, state.is_revised
         detection._ripe_s = math.inf if state.ripe_s is None else state.ripe_s
         return detection
 
@@ -211,6 +209,9 @@ class Detection:
             self._models.relearn(WEARABLE_CHANNELS, [row.window])
         anomalies = self._models.score(row, self._state.offset)
         alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
+        if alerts:
+            self._ahead.take_told_of(self._state)
+            self._before = None
         self._models.learn(row, anomalies)
         outputs += anomalies
         if self._unusual:

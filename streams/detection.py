@@ -20,7 +20,7 @@ from detectors.scores import Scores
 from detectors.silence import STOPPED_KEY
 from detectors.terms import DATED_WINDOWS
 from streams.alerts import Alerts, Causes
-from streams.detection_state import AnomalyKey, DetectionState
+from streams.detection_state import AnomalyKey, DetectionState, anomaly_key
 from streams.devices import WEARABLE_CHANNELS, Devices, is_of_new, is_other
 from streams.events import (
     Alert,
@@ -48,16 +48,8 @@ _decode = msgspec.msgpack.Decoder(PolicyState).decode
 class Detection:
     """Models, policy, what staff said, and the alerts that are shown, of one subject.
 
-    Parameters
-    ----------
-    config
-        What the site decides.
-    cohort
-        Priors and thresholds.
-    projects
-        Projects of the site that decide otherwise.
-    project
-        The subject's; with the first settled row of another project, that one's settings hold.
+    ``config`` is the site's and ``projects`` those that decide otherwise; ``project`` is the
+    subject's: with the first settled row of another one, that one's settings hold.
     """
 
     __slots__ = (
@@ -215,7 +207,7 @@ class Detection:
         self._models.learn(row, anomalies)
         outputs += anomalies
         if self._unusual:
-            self._unusual.difference_update(map(_anomaly_key, anomalies))
+            self._unusual.difference_update(map(anomaly_key, anomalies))
         # Where a settled row tells otherwise than it did before, what follows it may do so too.
         if not (was_said and self._alerts.are_as_shown(row, alerts)):
             self._stale |= Reach.DATES if row.window in DATED_WINDOWS else Reach.HOURS
@@ -371,7 +363,7 @@ class Detection:
     def _scored(self, anomalies: Scores, *, is_news: bool) -> Iterable[Anomaly]:
         """What is to be said of scores: all of a row just said, else where usual and not change."""
         for anomaly in anomalies:
-            key = _anomaly_key(anomaly)
+            key = anomaly_key(anomaly)
             was_unusual, is_unusual = key in self._unusual, anomaly.state is AnomalyState.ANOMALOUS
             if is_unusual and not was_unusual:
                 self._unusual.add(key)
@@ -400,7 +392,3 @@ class Detection:
                 self._relearned.add(identity)
                 self._stale = Reach.ALL
                 self._models.relearn()
-
-
-def _anomaly_key(anomaly: Anomaly) -> AnomalyKey:
-    return anomaly.detector, anomaly.feature, anomaly.start, anomaly.window

@@ -4,9 +4,15 @@ from msgspec import Struct
 
 from detectors.base import State
 from streams.devices import Devices
-from streams.events import Alert, AlertAction, AnomalyState, CareContext, WindowKind
+from streams.events import Alert, AlertAction, Anomaly, AnomalyState, CareContext, WindowKind
 
 AnomalyKey = tuple[str, str | None, float, WindowKind]
+"""Detector, feature, start and kind of the window of an anomaly."""
+
+
+def anomaly_key(anomaly: Anomaly) -> AnomalyKey:
+    """What an anomaly is told from others of a subject by."""
+    return anomaly.detector, anomaly.feature, anomaly.start, anomaly.window
 
 
 class DetectionState(Struct, array_like=True):

@@ -299,15 +299,15 @@ def test_page_is_one_file_that_asks_the_network_for_nothing(tmp_path: Path) -> N
     [
         ({}, None),
         (
-            {"detection": {"link_template": "https://a.example/{userId}?x"}},
-            "https://a.example/al%2Fder?x",
+            {"detection": {"link_template": "https://example.org/a/{userId}?x"}},
+            "https://example.org/a/al%2Fder?x",
         ),
         (
             {
-                "detection": {"link_template": "https://a.example/{userId}"},
-                "projects": {"study": {"link_template": "https://b.example/{userId}"}},
+                "detection": {"link_template": "https://example.org/a/{userId}"},
+                "projects": {"study": {"link_template": "https://example.org/b/{userId}"}},
             },
-            "https://b.example/al%2Fder",
+            "https://example.org/b/al%2Fder",
         ),
         (
             {"detection": {"link_template": "x"}, "projects": {"study": {"link_template": None}}},

@@ -9,7 +9,6 @@ import pytest
 
 from detectors import wording
 from detectors.cohort import load_cohort
-from detectors.config import Concern
 from streams.detection import Detection
 from streams.detection_state import DetectionState
 from streams.events import (
@@ -90,30 +89,6 @@ def watched() -> _Watched:
 
 def test_a_heart_that_beats_faster_is_told(watched: _Watched) -> None:
     assert FASTER.keys() & features_of(watched.settle(watched.days(10, **FASTER)))
-
-
-def test_a_project_s_own_settings_hold_from_its_first_row_on_and_after_a_restart(
-    watched: _Watched,
-) -> None:
-    """In one of two projects, a heart that beats faster is of no concern."""
-    calm = dict.fromkeys(FASTER, Concern.NONE)
-    own = {"north": msgspec.structs.replace(CONFIG, concerns=calm)}
-    restored = [
-        Detection.from_state(_kept(watched.detection), CONFIG, COHORT, own) for _ in range(3)
-    ]
-    kept, moved, again = restored
-    told: list[list[Alert]] = [[], [], []]
-    for number, day in enumerate(watched.days(10, **FASTER)):
-        due = day.end + 3.0 * DAY_S
-        north = msgspec.structs.replace(day, project_id="north")
-        again = Detection.from_state(_kept(again), CONFIG, COHORT, own)
-        for place, (detection, one) in enumerate(((kept, day), (moved, north), (again, north))):
-            said = detection.settle(one, due, due)
-            told[place] += _alerts(said)
-        assert _kept(again) == _kept(moved), number
-    assert [bool(FASTER.keys() & features_of(alerts)) for alerts in told] == [True, False, False]
-    assert Detection(CONFIG, COHORT, own, "north").to_state().project == "north"
-    assert Detection(CONFIG, COHORT, own, "south").to_state().project is None
 
 
 def test_another_model_that_reads_higher_is_learned_anew_and_the_alerts_say_so(

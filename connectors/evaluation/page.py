@@ -143,7 +143,7 @@ def _curves(evaluation: Evaluation) -> Json:
         )
     traces.append(_alerts_point(evaluation.alerts))
     axes: Json = {
-        "xaxis": {"title": {"text": "Episodes per person-month"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": "Openings per person-month"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "Labels found"}, "range": [0, 1], "tickformat": ".0%"},
     }
     return {"data": traces, "layout": axes | {"showlegend": True}}

@@ -6,10 +6,12 @@ again record by record, so that one bad record costs nobody else anything.
 
 import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
 from streams.events import (
@@ -29,9 +31,18 @@ from streams.events import (
 FUTURE_S = 300.0
 """How far ahead of ``timeReceived`` a device's clock may be (s)."""
 
+NESTING_MAX = 200
+"""How deep arrays and objects of a message may lie in each other; the contract needs six.
+
+Decoders give up at a depth that depends on how deep their caller is: a worker and a replay would
+judge alike by a number of their own alone, far below that.
+"""
+
 _EARLIEST_MIDNIGHT_S = 14 * 3_600
 _WHEN_FIELDS = frozenset({"time", "duration", "date", "recordId"})
 _decoder: msgspec.json.Decoder[Tick | Envelope] = msgspec.json.Decoder(MESSAGE_TYPE)
+_strings = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 class BadRecord(Struct, frozen=True):
@@ -71,8 +82,8 @@ def decode(value: bytes | None) -> Envelope | Tick | Partial | Refused:
         When single records are bad (out of range, NaN, in the future) or ``null``, which in a
         vendor's series is absence.
     Refused
-        When the structure is: empty or oversized, broken JSON, unknown schema or version, bad
-        envelope fields.
+        When the structure is: empty, oversized or nested too deeply, broken JSON, unknown schema
+        or version, bad envelope fields.
     """
     if not value:
         return Refused("empty message")
@@ -80,11 +91,13 @@ def decode(value: bytes | None) -> Envelope | Tick | Partial | Refused:
         return Refused(f"oversized message: more than {ENVELOPE_BYTES_MAX} bytes")
     try:
         message = _decoder.decode(value)
-    except (msgspec.DecodeError, msgspec.ValidationError, ValueError):
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError):
         return _decode_by_record(value)
     if type(message) is Tick:
-        return message
+        return _TOO_DEEP if _is_too_deep(value) else message
     envelope: Envelope = message  # type: ignore[assignment]  # the union leaves nothing else
+    if _is_too_deep(value, len(envelope.records)):
+        return _TOO_DEEP
     if _latest_time(envelope.records) > envelope.time_received + FUTURE_S:
         return _without_future(envelope, [], range(len(envelope.records)), absent_count=0)
     return envelope
@@ -102,6 +115,29 @@ def record_date(record: Record) -> dt.date | None:
     if isinstance(record, Dated):
         return record.date
     return record.date if isinstance(record, HeartRateVariability) else None
+
+
+_TOO_DEEP = Refused(f"nested too deeply: more than {NESTING_MAX} levels")
+
+
+def _is_too_deep(value: bytes, record_count: int = 0) -> bool:
+    """Whether a message is nested too deeply; of nearly all that is told without looking closely.
+
+    ``record_count``: objects of which it is known that none lies in another.
+    """
+    # The smallest level is `[]`, and one without arrays is `{"":}`.
+    has_one_array = value.find(b"[") == value.rfind(b"[")
+    if len(value) <= NESTING_MAX * (5 if has_one_array else 2):
+        return False
+    count = value.count(b"{") + (1 if has_one_array else value.count(b"["))
+    return count - record_count >= NESTING_MAX and _depth(value) > NESTING_MAX
+
+
+def _depth(value: bytes) -> int:
+    """How deep arrays and objects lie in each other; brackets in texts do not count."""
+    brackets = np.frombuffer(_strings.sub(b"", value).translate(None, _ALL_BUT_BRACKETS), np.uint8)
+    steps = np.where((brackets == ord("[")) | (brackets == ord("{")), 1, -1)
+    return int(steps.cumsum().max(initial=0))
 
 
 def _latest_time(records: Sequence[Any]) -> float:
@@ -140,10 +176,12 @@ def _without_future(
 
 def _decode_by_record(value: bytes) -> Partial | Refused:
     """Decode a message of which something is bad, sparing what is good."""
+    if value.count(b"{") + value.count(b"[") > NESTING_MAX and _depth(value) > NESTING_MAX:
+        return _TOO_DEEP
     try:
         # The standard library reads NaN, so that a NaN costs its record only.
         raw = json.loads(value)
-    except (ValueError, RecursionError):
+    except ValueError:
         return Refused("broken JSON")
     if not isinstance(raw, dict):
         return Refused("not a JSON object")

@@ -93,6 +93,7 @@ STRUCTURAL = {
     "empty message": (b"u1", b""),
     "oversized message": (b"u1", raw(RECORD) + b" " * ENVELOPE_BYTES_MAX),
     "oversized envelope": (b"u1", raw(b",".join([RECORD] * 10_001))),
+    "nested too deeply": (b"u1", raw(RECORD)[:-1] + b',"x":' + b"[" * 2_000 + b"]" * 2_000 + b"}"),
     "bad envelope": (b"u1", raw(RECORD).replace(b'"projectId":"p"', b'"projectId":"not ok"')),
 }
 

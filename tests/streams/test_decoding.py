@@ -1,0 +1,52 @@
+"""Goal: whatever bytes come, the verdict is clear, is the same everywhere, and tells no content.
+
+Method: single messages with one thing wrong, against the verdict that the contract gives.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from streams.decoding import NESTING_MAX, Refused, decode
+from streams.events import Envelope, Tick
+
+MESSAGE = (
+    b'{"schema":"heart_rate/1","projectId":"p","userId":"u1","sourceId":"watch",'
+    b'"timeReceived":1000,"x":%s,"records":[{"time":1,"heartRate":60}]}'
+)
+TICK = b'{"schema":"tick/1","time":1,"partitions":1,"x":%s}'
+
+
+def _arrays(levels: int) -> bytes:
+    return b"[" * levels + b"]" * levels
+
+
+def _objects(levels: int) -> bytes:
+    return b'{"":' * levels + b"0" + b"}" * levels
+
+
+def _mixed(levels: int) -> bytes:
+    """Objects and arrays by turns, of which none lies directly before another."""
+    return b'{"a":{},"b":[0,' * (levels // 2) + b"0" + b"]}" * (levels // 2)
+
+
+def _from_below(frames: int, value: bytes) -> object:
+    return decode(value) if frames == 0 else _from_below(frames - 1, value)
+
+
+@pytest.mark.parametrize("frames", [0, 400])
+@pytest.mark.parametrize("nested", [_arrays, _objects, _mixed])
+@pytest.mark.parametrize(("message", "kind"), [(MESSAGE, Envelope), (TICK, Tick)])
+def test_nesting_is_judged_alike_however_deep_the_caller_is(
+    message: bytes, kind: type, nested: Callable[[int], bytes], frames: int
+) -> None:
+    too_deep = Refused(f"nested too deeply: more than {NESTING_MAX} levels")
+    assert isinstance(_from_below(frames, message % nested(NESTING_MAX - 2)), kind)
+    for levels in (NESTING_MAX, 700, 2_000, 200_000):
+        assert _from_below(frames, message % nested(levels)) == too_deep
+    assert _from_below(frames, message.replace(b"1", b"?") % nested(2_000)) == too_deep
+
+
+def test_brackets_in_texts_are_no_nesting() -> None:
+    text = b'"' + b'[{\\"' * 1_000 + b'\\\\"'
+    assert isinstance(decode(MESSAGE % text), Envelope)

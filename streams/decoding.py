@@ -8,7 +8,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -41,8 +41,12 @@ judge alike by a number of their own alone, far below that.
 _EARLIEST_MIDNIGHT_S = 14 * 3_600
 _WHEN_FIELDS = frozenset({"time", "duration", "date", "recordId"})
 _decoder: msgspec.json.Decoder[Tick | Envelope] = msgspec.json.Decoder(MESSAGE_TYPE)
+_encode = msgspec.msgpack.Encoder().encode
 _strings = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+
+R = TypeVar("R", bound=Struct)
 
 
 class BadRecord(Struct, frozen=True):
@@ -180,7 +184,8 @@ def _decode_by_record(value: bytes) -> Partial | Refused:
         return _TOO_DEEP
     try:
         # The standard library reads NaN, so that a NaN costs its record only.
-        raw = json.loads(value)
+        # As text, for of bytes it would read UTF-16 and UTF-32, too.
+        raw = json.loads(value.decode())
     except ValueError:
         return Refused("broken JSON")
     if not isinstance(raw, dict):
@@ -195,7 +200,7 @@ def _decode_by_record(value: bytes) -> Partial | Refused:
         return Refused(f"oversized envelope: more than {RECORDS_MAX} records")
     good, indexes, bad, absent_count = _convert_records(raw_records, RECORD_TYPES[schema])
     try:
-        header = msgspec.convert({**raw, "records": []}, _HEADERS[schema])
+        header = _converted({**raw, "records": []}, _HEADERS[schema])
     except (msgspec.ValidationError, ValueError) as error:
         return Refused(f"bad envelope: {error}")
     if not good:
@@ -232,7 +237,7 @@ def _convert_records(
     absent_count = 0
     for index, raw in enumerate(raw_records):
         try:
-            good.append(msgspec.convert(raw, record_type))
+            good.append(_converted(raw, record_type))
             indexes.append(index)
         except (msgspec.ValidationError, ValueError) as error:
             if _is_absence(raw):
@@ -240,6 +245,22 @@ def _convert_records(
             else:
                 bad.append(BadRecord(index, f"bad record: {error}"))
     return good, indexes, bad, absent_count
+
+
+def _converted(raw: object, kind: type[R]) -> R:
+    """What was read as a struct.
+
+    Raises
+    ------
+    ValueError
+        If it breaks the contract, or holds half of a surrogate pair: no text that could be written.
+    """
+    struct = msgspec.convert(raw, kind)
+    try:
+        _encode(struct)
+    except UnicodeEncodeError as error:
+        raise ValueError("text that is not Unicode") from error
+    return struct
 
 
 def _is_absence(raw: object) -> bool:

@@ -5,9 +5,10 @@ Method: single messages with one thing wrong, against the verdict that the contr
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
-from streams.decoding import NESTING_MAX, Refused, decode
+from streams.decoding import NESTING_MAX, BadRecord, Partial, Refused, decode
 from streams.events import Envelope, Tick
 
 MESSAGE = (
@@ -50,3 +51,28 @@ def test_nesting_is_judged_alike_however_deep_the_caller_is(
 def test_brackets_in_texts_are_no_nesting() -> None:
     text = b'"' + b'[{\\"' * 1_000 + b'\\\\"'
     assert isinstance(decode(MESSAGE % text), Envelope)
+
+
+SURROGATE = b'"\\ud800"'
+
+
+def test_half_a_surrogate_pair_costs_its_record_alone() -> None:
+    use = b'{"time":%d,"duration":1,"category":%s}'
+    records = b",".join(use % (time, text) for time, text in enumerate((b'"a"', SURROGATE, b'"b"')))
+    message = MESSAGE.replace(b"heart_rate/1", b"phone_app_usage/1") % SURROGATE
+    decoded = decode(message.replace(b'{"time":1,"heartRate":60}', records))
+    assert isinstance(decoded, Partial)
+    assert decoded.bad == (BadRecord(1, "bad record: text that is not Unicode"),)
+    assert decoded.envelope is not None
+    assert [record.category for record in decoded.envelope.records] == ["a", "b"]
+    assert msgspec.json.encode(decoded.envelope)
+
+
+def test_half_a_surrogate_pair_in_the_envelope_refuses_it() -> None:
+    message = (MESSAGE % b"0").replace(b'"watch"', SURROGATE)
+    assert decode(message) == Refused("bad envelope: text that is not Unicode")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "utf-8-sig"])
+def test_no_encoding_but_utf_8_is_read(encoding: str) -> None:
+    assert decode((MESSAGE % b"0").decode().encode(encoding)) == Refused("broken JSON")

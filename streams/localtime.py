@@ -34,14 +34,15 @@ OffsetAt = Callable[[int], int]
 """Minute since the epoch -> offset in force there (min east of UTC)."""
 
 
-@lru_cache(maxsize=64)
 def is_time_zone(name: str) -> bool:
     """Whether ``name`` is a time zone of the IANA database."""
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+    # `ZoneInfo` would import an unlisted name as a module, and it is the sender who chooses it.
+    return name in _time_zones()
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> set[str]:
+    return zoneinfo.available_timezones()
 
 
 @lru_cache(maxsize=65_536)

@@ -59,4 +59,6 @@ def test_zones_are_known_by_name_only() -> None:
     assert is_time_zone("Europe/Rome")
     assert not is_time_zone("Europe/Atlantis")
     assert not is_time_zone("../etc/passwd")
+    for name in ("__init__/x", "__init__", "Europe", "Europe/__init__", "zones", "Europe/Rome\n"):
+        assert not is_time_zone(name)
     assert zone_offset_min("Asia/Kathmandu", 1_800_000) == 345

@@ -39,10 +39,12 @@ judge alike by a number of their own alone, far below that.
 """
 
 _EARLIEST_MIDNIGHT_S = 14 * 3_600
+_REASON_CHARS = 200
 _WHEN_FIELDS = frozenset({"time", "duration", "date", "recordId"})
 _decoder: msgspec.json.Decoder[Tick | Envelope] = msgspec.json.Decoder(MESSAGE_TYPE)
 _encode = msgspec.msgpack.Encoder().encode
 _strings = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_quoted = re.compile(r" (['\"]).*\1", re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
@@ -202,7 +204,7 @@ def _decode_by_record(value: bytes) -> Partial | Refused:
     try:
         header = _converted({**raw, "records": []}, _HEADERS[schema])
     except (msgspec.ValidationError, ValueError) as error:
-        return Refused(f"bad envelope: {error}")
+        return Refused(f"bad envelope: {_told(error)}")
     if not good:
         return Partial(None, tuple(bad), absent_count)
     envelope = ENVELOPE_TYPES[schema](**{**msgspec.structs.asdict(header), "records": good})
@@ -243,7 +245,7 @@ def _convert_records(
             if _is_absence(raw):
                 absent_count += 1
             else:
-                bad.append(BadRecord(index, f"bad record: {error}"))
+                bad.append(BadRecord(index, f"bad record: {_told(error)}"))
     return good, indexes, bad, absent_count
 
 
@@ -261,6 +263,11 @@ def _converted(raw: object, kind: type[R]) -> R:
     except UnicodeEncodeError as error:
         raise ValueError("text that is not Unicode") from error
     return struct
+
+
+def _told(error: Exception) -> str:
+    """What is wrong and where, without what was sent: reasons are read by people and go far."""
+    return _quoted.sub("", str(error))[:_REASON_CHARS]
 
 
 def _is_absence(raw: object) -> bool:

@@ -76,3 +76,16 @@ def test_half_a_surrogate_pair_in_the_envelope_refuses_it() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "utf-8-sig"])
 def test_no_encoding_but_utf_8_is_read(encoding: str) -> None:
     assert decode((MESSAGE % b"0").decode().encode(encoding)) == Refused("broken JSON")
+
+
+@pytest.mark.parametrize("name", ["Jane Doe", "O'Neil", 'Jane "JD" O\'Neil\n', "Jane" * 1_000_000])
+def test_a_reason_says_what_is_wrong_and_where_and_not_what_was_sent(name: str) -> None:
+    told = msgspec.json.encode(name)
+    message = MESSAGE.replace(b"heart_rate/1", b"sleep_stage/1").replace(b'"x":%s,', b"")
+    stage = b'{"time":1,"duration":1,"level":%s}' % told
+    decoded = decode(message.replace(b'{"time":1,"heartRate":60}', stage))
+    assert isinstance(decoded, Partial)
+    assert decoded.bad == (BadRecord(0, "bad record: Invalid enum value - at `$.level`"),)
+    refused = decode((MESSAGE % b"0").replace(b'"u1"', told))
+    assert isinstance(refused, Refused)
+    assert refused.reason == "bad envelope: Expected `str` matching regex - at `$.userId`"

@@ -92,8 +92,8 @@ class ResultsWriter:
         reading = asyncio.ensure_future(self._read(stream, waiting))
         storing = asyncio.ensure_future(self._store(waiting))
         try:
-            await _first(reading, storing)
-            await _first(asyncio.ensure_future(waiting.join()), storing)
+            await first_of(reading, storing)
+            await first_of(asyncio.ensure_future(waiting.join()), storing)
         finally:
             for task in (reading, storing):
                 task.cancel()
@@ -179,7 +179,7 @@ class ResultsWriter:
         return True
 
 
-async def _first(task: asyncio.Future[None], other: asyncio.Future[None]) -> None:
+async def first_of(task: asyncio.Future[None], other: asyncio.Future[None]) -> None:
     """Wait for a task, unless the other one fails before."""
     await asyncio.wait([task, other], return_when=asyncio.FIRST_COMPLETED)
     for done in (other, task):

@@ -17,7 +17,7 @@ from faust.types import TP
 
 from connectors.outbox import Outbox
 from connectors.outputs import output_message
-from streams.agents import Event, Stream
+from streams.agents import Event, Stream, first_of
 from streams.custody import Custody, Keeping, Superseded
 from streams.events import Operation, Output
 from streams.metrics import PartitionFigures, ProcessFigures
@@ -127,9 +127,18 @@ class Processor:
         self._is_leaving = False
         self.assigned: frozenset[TP] = frozenset()
         self._is_assigned = False
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, stream: Stream) -> None:
-        """Process batches as they come, until cancelled."""
+        """Process batches as they come, until cancelled or a checkpoint fails."""
+        taking = asyncio.ensure_future(self._take_all(stream))
+        try:
+            await first_of(taking, self._failure)
+        finally:
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
+
+    async def _take_all(self, stream: Stream) -> None:
         async for event in stream.noack().events():
             async with self._busy:
                 await self._take(event)
@@ -276,10 +285,22 @@ class Processor:
 
     def _begin_checkpoint(self, owned: Owned) -> None:
         """Begin a checkpoint here, where all outputs of the state are safe, and go on."""
-        if owned.checkpoint is not None:
-            owned.checkpoint.result()  # an error of the one before stops the worker
         owned.keeping.begin()
         owned.checkpoint = asyncio.ensure_future(_finish(owned, list(owned.take_safe())))
+        owned.checkpoint.add_done_callback(self._look_at)
+
+    def _look_at(self, checkpoint: "asyncio.Task[None]") -> None:
+        """Stop the worker when a checkpoint has failed, for no other could begin.
+
+        What it had taken out of the state and not written would be missing from any later one.
+        """
+        error = None if checkpoint.cancelled() else checkpoint.exception()
+        if error is None or self._is_leaving:
+            return  # who lets go waits for the checkpoint, and hears of its error there
+        if isinstance(error, Superseded):
+            log.warning(str(error))  # the broker is about to take the partition away
+        elif not self._failure.done():
+            self._failure.set_exception(error)
 
     def _throttle(self, partition: int, owned: Owned) -> None:
         """Pause the topics that must wait, so that what they hold in memory stays bounded."""

@@ -1,7 +1,7 @@
 """The gate of one message: structural faults, consent, and what may be kept of what is refused."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from streams.events import (
     ENVELOPE_SCHEMAS,
     RECORD_TYPES,
     TOPIC_OF_SCHEMA,
+    DeadLetter,
     Envelope,
     HeartRateVariability,
     Interval,
@@ -23,6 +24,10 @@ from streams.localtime import date_index, zone_offset_min
 from streams.registry import Enrolment
 
 Message = Envelope | Tick | Partial | Refused
+
+
+Fault = tuple[str, int | None]
+"""A reason, and the index of the record that it is about; None for the whole message."""
 
 
 class LogRecord(Protocol):
@@ -73,6 +78,28 @@ def fault_of(
     if record.key is None or record.key != envelope.user_id.encode():
         return "key is not the envelope's userId", ()
     return None, bad
+
+
+def faults_told(reason: str | None, bad: Sequence[BadRecord]) -> list[Fault]:
+    """What is wrong with a message, the message itself first, then its records."""
+    whole: list[Fault] = [] if reason is None else [(reason, None)]
+    return whole + [(fault.reason, fault.index) for fault in bad]
+
+
+def letters_of(
+    topic: str, partition: int, record: LogRecord, faults: Sequence[Fault]
+) -> Iterator[DeadLetter]:
+    """A dead letter for each fault of a message; only the first carries it, for it may be large."""
+    for place, (reason, index) in enumerate(faults):
+        yield DeadLetter(
+            topic=topic,
+            partition=partition,
+            offset=record.offset,
+            reason=reason,
+            key=record.key if place == 0 else None,
+            value=record.value if place == 0 else None,
+            index=index,
+        )
 
 
 def may_keep(topic: str, envelope: Envelope | None, enrolment: Enrolment | None) -> bool:

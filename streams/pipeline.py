@@ -25,7 +25,6 @@ from streams.events import (
     TOPIC_OF_SCHEMA,
     AlertAction,
     CareContext,
-    DeadLetter,
     Envelope,
     MoodCheckIn,
     Operation,
@@ -33,7 +32,17 @@ from streams.events import (
     Subject,
     Tick,
 )
-from streams.gate import Bare, LogRecord, admit, envelope_of, fault_of, may_keep
+from streams.gate import (
+    Bare,
+    Fault,
+    LogRecord,
+    admit,
+    envelope_of,
+    fault_of,
+    faults_told,
+    letters_of,
+    may_keep,
+)
 from streams.listed import record_start_s
 from streams.people import People, Person
 from streams.registry import Enrolment, Registry
@@ -217,7 +226,8 @@ class PartitionPipeline:
     def _take_tick(self, topic: str, record: LogRecord, outputs: list[Output]) -> None:
         tick = decode(record.value)
         if type(tick) is not Tick:
-            self._refuse(topic, Bare(record.offset), "not a tick under the key of ticks", outputs)
+            fault = "not a tick under the key of ticks", None
+            self._refuse(topic, Bare(record.offset), [fault], outputs)
             return
         if tick.partitions != self._config.partitions:
             raise PartitionsChanged(
@@ -238,18 +248,12 @@ class PartitionPipeline:
     def _take_registration(self, record: LogRecord, outputs: list[Output]) -> None:
         message = decode(record.value)
         reason, bad = fault_of(SUBJECTS_TOPIC, record, message)
-        if reason is not None:
-            self._refuse(SUBJECTS_TOPIC, record, reason, outputs)
-            return
-        envelope = envelope_of(message)
-        for entry in bad:
-            self._refuse(SUBJECTS_TOPIC, record, entry.reason, outputs, index=entry.index)
-        if envelope is None:
-            return
-        for subject in envelope.records:
-            fault = self._register(subject, envelope)
-            if fault is not None:
-                self._refuse(SUBJECTS_TOPIC, record, fault, outputs)
+        faults = faults_told(reason, bad)
+        envelope = envelope_of(message) if reason is None else None
+        if envelope is not None:
+            answers = [self._register(subject, envelope) for subject in envelope.records]
+            faults += [(fault, None) for fault in answers if fault is not None]
+        self._refuse(SUBJECTS_TOPIC, record, faults, outputs)
 
     def _register(self, subject: Subject, envelope: Envelope) -> str | None:
         if subject.user_id != envelope.user_id:
@@ -272,10 +276,7 @@ class PartitionPipeline:
         if reason is not None or bad:
             # Payload of people without consent is kept nowhere, the dead-letter topic included.
             kept = record if may_keep(topic, envelope, enrolment) else Bare(record.offset)
-            if reason is not None:
-                self._refuse(topic, kept, reason, outputs)
-            for fault in bad:
-                self._refuse(topic, kept, fault.reason, outputs, index=fault.index)
+            self._refuse(topic, kept, faults_told(reason, bad), outputs)
         if reason is not None or envelope is None:
             return
         if user_id in self.quarantined:
@@ -288,7 +289,9 @@ class PartitionPipeline:
             self._take_envelope(topic, envelope, enrolment, outputs)
         except Exception as error:  # whatever the fault is, it is this subject's alone
             self._fail(user_id, error)
-            self._refuse(topic, record, f"the code failed: {fault_place(error)}", outputs)
+            record = Bare(record.offset) if bad else record
+            fault = f"the code failed: {fault_place(error)}", None
+            self._refuse(topic, record, [fault], outputs)
 
     def _take_envelope(
         self, topic: str, envelope: Envelope, enrolment: Enrolment, outputs: list[Output]
@@ -370,23 +373,8 @@ class PartitionPipeline:
         )
 
     def _refuse(
-        self,
-        topic: str,
-        record: LogRecord,
-        reason: str,
-        outputs: list[Output],
-        *,
-        index: int | None = None,
+        self, topic: str, record: LogRecord, faults: Sequence[Fault], outputs: list[Output]
     ) -> None:
-        self.counts["dead_letter_count"] += 1
-        outputs.append(
-            DeadLetter(
-                topic=topic,
-                partition=self.partition,
-                offset=record.offset,
-                reason=reason,
-                key=record.key,
-                value=record.value,
-                index=index,
-            )
-        )
+        """Tell what is wrong with a message."""
+        self.counts["dead_letter_count"] += len(faults)
+        outputs += letters_of(topic, self.partition, record, faults)

@@ -155,8 +155,8 @@ def _output_messages() -> dict[str, Any]:
         "headers": _DEAD_LETTER_HEADERS,
         "payload": {
             "description": (
-                "The refused message, byte for byte; empty where the subject's consent does not "
-                "allow its content to be kept."
+                "The refused message, byte for byte; empty in all but the first about a message, "
+                "and where the subject's consent does not allow its content to be kept."
             )
         },
     }

@@ -242,7 +242,10 @@ class Operation(
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """A refused message, or one record of it (``index``); the bytes stay unchanged."""
+    """A refused message, or one record of it (``index``); the bytes stay unchanged.
+
+    Of several about one message only the first has its ``key`` and ``value``.
+    """
 
     topic: str
     partition: int

@@ -139,6 +139,28 @@ def test_a_record_from_the_future_is_set_aside_alone() -> None:
     assert minute_means(outputs) == {0: 60.0}
 
 
+def test_of_the_letters_about_one_message_only_the_first_carries_it() -> None:
+    writer = enrolled()
+    zero = b'{"time":%d,"heartRate":0}'
+    value = raw(b",".join([RECORD, *(zero % (NOON_S + second) for second in range(99))]))
+    writer.put("heart-rate", b"u1", value)
+    stranger = msgspec.json.encode(subject("u2", time_zone="No/Where"))
+    registry = b'{"schema":"subject/1","projectId":"p","userId":"u2","sourceId":"s",'
+    registry += b'"timeReceived":%d,"records":[%s]}' % (START_S, b",".join([stranger] * 3))
+    writer.put("subjects", b"u2", registry)
+    outputs, pipeline = finish(writer)
+    by_topic = {topic: [o for o in letters(outputs) if o.topic == topic] for topic in writer.logs}
+    for first, *others in (by_topic["heart-rate"], by_topic["subjects"]):
+        assert first.value is not None
+        assert first.key is not None
+        assert {(other.key, other.value, other.offset) for other in others} == {
+            (None, None, first.offset)
+        }
+    assert [letter.index for letter in by_topic["heart-rate"]] == list(range(1, 100))
+    assert pipeline.counts["dead_letter_count"] == 99 + 3
+    assert minute_means(outputs) == {1: 61.0}
+
+
 def test_null_in_a_series_is_absence_and_no_fault() -> None:
     writer = enrolled()
     absent = b'{"time":%d,"heartRate":null}' % int(NOON_S)

@@ -1,5 +1,6 @@
 """The gate of one message: structural faults, consent, and what may be kept of what is refused."""
 
+import datetime as dt
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -160,6 +161,7 @@ POINT_SCHEMAS = frozenset(
 )
 """Schemas of records at an instant."""
 
+_EPOCH = dt.date(1970, 1, 1)
 _NEVER = (math.inf, -math.inf)
 
 
@@ -175,7 +177,8 @@ def _extent(record: Record, zone: str) -> tuple[float, float]:
             return time, time + (record.duration or 0.0)
         return time, time
     date = record_date(record)
-    if date is None:
+    if date is None or date < _EPOCH:
+        # Nobody consented to a time before the epoch; of the first dates no local time can be told.
         return -math.inf, math.inf
     start_s = date_index(date) * 86_400.0
     return (

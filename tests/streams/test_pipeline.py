@@ -1,6 +1,7 @@
 """Goal: bad input costs nobody else anything, and consent decides what is kept. Method: single
 messages among good ones through one partition's pipeline; what is said and counted afterwards."""
 
+import datetime as dt
 import math
 from typing import Any
 
@@ -13,6 +14,7 @@ from streams.errors import PartitionsChanged
 from streams.events import (
     ENVELOPE_BYTES_MAX,
     TICK_KEY,
+    ActivitySummary,
     Alert,
     AlertStatus,
     Consent,
@@ -208,6 +210,17 @@ def test_without_consent_nothing_of_the_payload_is_kept_anywhere(case: str) -> N
     assert pipeline.counts["no_consent_count"] == 1
     assert b"123" not in b"".join(msgspec.json.encode(output) for output in outputs)
     assert minute_means(outputs) == {}
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_date_before_all_consent_is_refused_and_counted(zone: str) -> None:
+    writer = enrolled(time_zone=zone)
+    days = [ActivitySummary(date=dt.date(year, 1, 1), steps=5) for year in (1, 1969)]
+    writer.send(*days, received=NOON_S + 60)
+    outputs, pipeline = finish(writer)
+    assert pipeline.counts["no_consent_count"] == 2
+    assert not pipeline.quarantined
+    assert letters(outputs) == []
 
 
 def test_an_unknown_subject_is_refused_and_counted() -> None:

@@ -59,6 +59,7 @@ def app_usage_of_day(window: Window) -> Values:
     values = {"app_usage_min": total_s / 60.0, "app_category_count": float(len(used_s))}
     if used_s:
         shares = np.array(list(used_s.values())) / total_s
+        shares = shares[shares > 0.0]  # one too small for a number adds nothing
         # Adding zero makes the entropy of one category 0 and not -0.
         values["app_usage_entropy_nats"] = float(-(shares * np.log(shares)).sum()) + 0.0
     return values

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it has no py.typed
 
-from streams.events import PhoneAppUsage
+from streams.events import PhoneAppUsage, WindowKind
 from streams.evidence import Evidence
 from streams.features.apps import app_usage_of_day
+from streams.features.base import Bounds, Window
 from tests.streams.features.phone_days import START_S, alive, day_of, evidence_of, send
 
 USES = st.lists(
@@ -61,6 +62,17 @@ def test_the_entropy_of_even_use_is_the_logarithm_of_the_number_of_categories() 
     ]
     values = app_usage_of_day(day_of(evidence_of(uses)))
     assert values["app_usage_entropy_nats"] == pytest.approx(math.log(4), abs=1e-12)
+
+
+def test_a_use_too_short_for_a_share_adds_nothing_to_the_entropy() -> None:
+    uses = [
+        PhoneAppUsage(time=0.0, duration=5e-324, category="work"),
+        PhoneAppUsage(time=60.0, duration=600.0, category="video"),
+    ]
+    evidence = evidence_of(uses)
+    # On the first day of all, where an instant is told so finely.
+    values = app_usage_of_day(Window(Bounds(WindowKind.DAY, 0, 1_440, 0, "UTC"), evidence))
+    assert values["app_usage_entropy_nats"] == 0.0
 
 
 def test_a_day_without_use_has_no_entropy() -> None:

@@ -75,7 +75,7 @@ class TableMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     user: str
     date: str
     time_zone: str = "UTC"
-    day_start: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "12:00"
+    day_start: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")] = "12:00"
     project: str = "table"
     care_team: str = "table"
     device_type: str | None = None

@@ -19,14 +19,16 @@ UtcOffset = Annotated[
     int,
     Meta(ge=-43_200, le=50_400, multiple_of=60, description="Seconds east of UTC (s)."),
 ]
+# In Python, `$` matches before a line feed at the end, too; so written, all engines refuse it.
+_ID = r"^[A-Za-z0-9._-]{1,64}$(?!\n)"
 UserId = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        pattern=_ID,
         description="Pseudonym of a subject; never a name, an e-mail or a phone number.",
     ),
 ]
-ProjectId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Study or site.")]
+ProjectId = Annotated[str, Meta(pattern=_ID, description="Study or site.")]
 SourceId = Annotated[str, Meta(min_length=1, max_length=128, description="Device or app instance.")]
 RecordId = Annotated[
     str,

@@ -62,10 +62,10 @@ class Source(
 
 
 TimeZone = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="IANA time zone name.")
+    str, Meta(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", description="IANA time zone name.")
 ]
 LocalTime = Annotated[
-    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time hh:mm.")
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)", description="Local time hh:mm.")
 ]
 
 

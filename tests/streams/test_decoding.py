@@ -89,3 +89,19 @@ def test_a_reason_says_what_is_wrong_and_where_and_not_what_was_sent(name: str) 
     refused = decode((MESSAGE % b"0").replace(b'"u1"', told))
     assert isinstance(refused, Refused)
     assert refused.reason == "bad envelope: Expected `str` matching regex - at `$.userId`"
+
+
+@pytest.mark.parametrize("field", ["userId", "projectId", "timeZone", "dayStart"])
+def test_a_name_with_a_line_feed_at_its_end_is_another_one_and_refused(field: str) -> None:
+    names = {"userId": "u1", "projectId": "p", "timeZone": "Europe/Rome", "dayStart": "12:00"}
+    record = names | {"careTeam": "team"}
+    head = {"schema": "subject/1", "sourceId": "registry", "timeReceived": 1_000}
+    envelope = head | {"userId": "u1", "projectId": "p"}
+    assert isinstance(decode(msgspec.json.encode(envelope | {"records": [record]})), Envelope)
+    bad = record | {field: names[field] + "\n"}
+    decoded = decode(msgspec.json.encode(envelope | {"records": [bad]}))
+    assert isinstance(decoded, Partial)
+    assert [fault.index for fault in decoded.bad] == [0]
+    if field in envelope:
+        line = envelope | {field: names[field] + "\n", "records": [record]}
+        assert isinstance(decode(msgspec.json.encode(line)), Refused)

@@ -110,7 +110,8 @@ def phone_features(window: Window) -> Values:
 
     Given when the phone lived for 60 % of the window; where no phone sends signs of life, when it
     was used at all, for then a zero could not be told from a loss. Else a phone's own totals of
-    intervals that lie within the window.
+    intervals that lie within the window; no screen time where one is longer than its interval, or
+    all together than the window.
     """
     use = phone_use(window)
     if use is None:
@@ -292,6 +293,7 @@ def _from_summaries(window: Window) -> Values:
     chosen: tuple[int, str] | None = None
     unlocks: list[int] = []
     screen: list[float] = []
+    are_consistent = True
     for source, record in window.records("phone_usage_summary/1"):
         if not isinstance(record, PhoneUsageSummary) or chosen not in (None, source):
             continue
@@ -302,9 +304,12 @@ def _from_summaries(window: Window) -> Values:
             unlocks.append(record.unlocks)
         if record.unlock_duration is not None:
             screen.append(record.unlock_duration)
+            are_consistent &= record.unlock_duration <= record.duration
     values: Values = {}
     if unlocks:
         values["unlock_count"] = float(sum(unlocks))
-    if screen:
+    # Totals that contradict themselves, or more of them than the window has, which is of stretches
+    # that overlap: nobody can tell what is true.
+    if screen and are_consistent and sum(screen) <= window.length * 60.0:
         values["screen_min"] = sum(screen) / 60.0
     return values

@@ -116,3 +116,24 @@ def test_totals_of_the_first_phone_within_the_day_count_where_single_events_tell
     assert phone_features(day_of(evidence)) == {"unlock_count": 7.0, "screen_min": 7.5}
     send(evidence, [event(8, UNLOCKED), event(8.5, OFF)])
     assert phone_features(day_of(evidence)) == {"unlock_count": 1.0, "screen_min": 30.0}
+
+
+def test_totals_that_cannot_be_true_are_not_told() -> None:
+    def told(*unlocked_h: tuple[float, float]) -> dict[str, float]:
+        """Totals of 10 h, each from an hour on."""
+        records = [
+            PhoneUsageSummary(
+                time=START_S + 3_600.0 * start_h,
+                duration=36_000.0,
+                unlocks=1,
+                unlock_duration=3_600.0 * hours,
+            )
+            for start_h, hours in unlocked_h
+        ]
+        return phone_features(day_of(evidence_of(records)))
+
+    assert told((0.0, 10.0), (12.0, 10.0)) == {"screen_min": 1_200.0, "unlock_count": 2.0}
+    overlapping = (0.0, 10.0), (1.0, 10.0), (12.0, 10.0)
+    assert told(*overlapping) == {"unlock_count": 3.0}
+    longer_than_its_time = (0.0, 10.1), (12.0, 1.0)
+    assert told(*longer_than_its_time) == {"unlock_count": 2.0}

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from streams.decoding import BadRecord, Partial, Refused, record_date, record_time
+from streams.decoding import BadRecord, Partial, Refused, decode, record_date, record_time
+from streams.errors import fault_place
 from streams.events import (
     ENVELOPE_SCHEMAS,
     RECORD_TYPES,
@@ -53,6 +54,19 @@ class Bare(Struct, frozen=True):
     offset: int
     key: bytes | None = None
     value: bytes | None = None
+
+
+def read(record: LogRecord) -> Message:
+    """Decode a message; where the code fails on it, that is what is wrong with it."""
+    try:
+        return decode(record.value)
+    except Exception as error:  # whatever the fault is, it must not stop everybody's processing
+        return Refused(failure_reason(error))
+
+
+def failure_reason(error: Exception) -> str:
+    """Why a message is refused on which the code failed: the place, never a value."""
+    return f"the code failed: {fault_place(error)}"
 
 
 def envelope_of(message: Message) -> Envelope | None:

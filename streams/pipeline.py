@@ -15,7 +15,7 @@ from detectors.limits import not_watched
 from streams.checkpoint import Checkpoints, Look, PartitionHead, UserHead
 from streams.clock import Clocks
 from streams.config import PipelineConfig
-from streams.decoding import Partial, decode
+from streams.decoding import Partial
 from streams.errors import PartitionsChanged, fault_place
 from streams.events import (
     ENVELOPE_SCHEMAS,
@@ -38,14 +38,16 @@ from streams.gate import (
     LogRecord,
     admit,
     envelope_of,
+    failure_reason,
     fault_of,
     faults_told,
     letters_of,
     may_keep,
+    read,
 )
 from streams.listed import record_start_s
 from streams.people import People, Person
-from streams.registry import Enrolment, Registry
+from streams.registry import Change, Enrolment, Registry
 
 SUBJECTS_TOPIC = TOPIC_OF_SCHEMA[SCHEMA_OF_TYPE[Subject]]
 _CARE_TOPICS = frozenset(TOPIC_OF_SCHEMA[SCHEMA_OF_TYPE[t]] for t in (CareContext, AlertAction))
@@ -224,7 +226,7 @@ class PartitionPipeline:
         return True
 
     def _take_tick(self, topic: str, record: LogRecord, outputs: list[Output]) -> None:
-        tick = decode(record.value)
+        tick = read(record)
         if type(tick) is not Tick:
             fault = "not a tick under the key of ticks", None
             self._refuse(topic, Bare(record.offset), [fault], outputs)
@@ -241,12 +243,20 @@ class PartitionPipeline:
             for user_id in self._registry.pending:
                 self.checkpoints.touch(user_id)
             for change in self._registry.tick():
-                self._people.enrol(change, tick.time)
+                self._enrol(change, tick.time)
         if has_moved:
             self._advance(outputs)
 
+    def _enrol(self, change: Change, tick: float) -> None:
+        if change.user_id in self.quarantined:
+            return  # with a new state, what is refused would be taken for silence
+        try:
+            self._people.enrol(change, tick)
+        except Exception as error:  # whatever the fault is, it is this subject's alone
+            self._fail(change.user_id, error)
+
     def _take_registration(self, record: LogRecord, outputs: list[Output]) -> None:
-        message = decode(record.value)
+        message = read(record)
         reason, bad = fault_of(SUBJECTS_TOPIC, record, message)
         faults = faults_told(reason, bad)
         envelope = envelope_of(message) if reason is None else None
@@ -261,10 +271,14 @@ class PartitionPipeline:
         if self._partition_of(subject.user_id) != self.partition:
             return "wrong partition for this userId"
         self.checkpoints.touch(subject.user_id)
-        return self._registry.update(subject, self._clocks[SUBJECTS_TOPIC])
+        try:
+            return self._registry.update(subject, self._clocks[SUBJECTS_TOPIC])
+        except Exception as error:  # it may have ended the consent: nothing more is taken in
+            self._fail(subject.user_id, error)
+            return failure_reason(error)
 
     def _take_event(self, topic: str, record: LogRecord, outputs: list[Output]) -> None:
-        message = decode(record.value)
+        message = read(record)
         if isinstance(message, Partial):
             self.counts["absent_count"] += message.absent_count
         reason, bad = fault_of(topic, record, message)
@@ -290,8 +304,7 @@ class PartitionPipeline:
         except Exception as error:  # whatever the fault is, it is this subject's alone
             self._fail(user_id, error)
             record = Bare(record.offset) if bad else record
-            fault = f"the code failed: {fault_place(error)}", None
-            self._refuse(topic, record, [fault], outputs)
+            self._refuse(topic, record, [(failure_reason(error), None)], outputs)
 
     def _take_envelope(
         self, topic: str, envelope: Envelope, enrolment: Enrolment, outputs: list[Output]

@@ -79,14 +79,14 @@ class Registry:
         """
         if not is_time_zone(subject.time_zone):
             return "unknown time zone"
-        history = self._history.setdefault(subject.user_id, [])
-        if history and history[-1].after == tick:
-            history.pop()  # never held at any tick
-        previous = history[-1] if history else None
+        history = self._history.get(subject.user_id, [])
+        # What came after the same tick was never held at any.
+        kept = history[:-1] if history and history[-1].after == tick else history
+        previous = kept[-1] if kept else None
         generation = previous.generation if previous else 0
         if previous and previous.is_withdrawn and subject.status is not SubjectStatus.WITHDRAWN:
             generation += 1
-        history.append(_enrolment(subject, tick, generation))
+        self._history[subject.user_id] = [*kept, _enrolment(subject, tick, generation)]
         self._pending.add(subject.user_id)
         return None
 

@@ -3,6 +3,8 @@ messages among good ones through one partition's pipeline; what is said and coun
 
 import datetime as dt
 import math
+from collections import Counter
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ import pytest
 
 from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
+from streams.decoding import decode
 from streams.errors import PartitionsChanged
 from streams.events import (
     ENVELOPE_BYTES_MAX,
@@ -26,6 +29,7 @@ from streams.events import (
     Output,
     Purpose,
     Source,
+    Subject,
     SubjectStatus,
     encode_tick,
 )
@@ -147,9 +151,9 @@ def test_of_the_letters_about_one_message_only_the_first_carries_it() -> None:
     value = raw(b",".join([RECORD, *(zero % (NOON_S + second) for second in range(99))]))
     writer.put("heart-rate", b"u1", value)
     stranger = msgspec.json.encode(subject("u2", time_zone="No/Where"))
-    registry = b'{"schema":"subject/1","projectId":"p","userId":"u2","sourceId":"s",'
-    registry += b'"timeReceived":%d,"records":[%s]}' % (START_S, b",".join([stranger] * 3))
-    writer.put("subjects", b"u2", registry)
+    enrolments = b'{"schema":"subject/1","projectId":"p","userId":"u2","sourceId":"s",'
+    enrolments += b'"timeReceived":%d,"records":[%s]}' % (START_S, b",".join([stranger] * 3))
+    writer.put("subjects", b"u2", enrolments)
     outputs, pipeline = finish(writer)
     by_topic = {topic: [o for o in letters(outputs) if o.topic == topic] for topic in writer.logs}
     for first, *others in (by_topic["heart-rate"], by_topic["subjects"]):
@@ -221,6 +225,56 @@ def test_a_date_before_all_consent_is_refused_and_counted(zone: str) -> None:
     assert pipeline.counts["no_consent_count"] == 2
     assert not pipeline.quarantined
     assert letters(outputs) == []
+
+
+def test_a_message_that_the_code_fails_to_read_is_set_aside_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(value: bytes | None) -> Any:
+        if b"poison" in (value or b""):
+            raise RuntimeError("Jane Doe")
+        return decode(value)
+
+    monkeypatch.setattr("streams.gate.decode", failing)
+    writer = enrolled()
+    writer.send(heart_rate(0), received=NOON_S + 60)
+    for topic, key in (("heart-rate", b"u1"), ("heart-rate", TICK_KEY), ("subjects", b"u1")):
+        writer.put(topic, key, b"poison")
+    writer.send(heart_rate(2), received=NOON_S + 180)
+    outputs, pipeline = finish(writer)
+    reasons = Counter(letter.reason.partition(",")[0] for letter in letters(outputs))
+    failed = "the code failed: RuntimeError in test_pipeline.py"
+    assert reasons == {failed: 2, "not a tick under the key of ticks": 1}
+    assert minute_means(outputs) == {0: 60.0, 2: 60.0}
+    assert not pipeline.quarantined
+
+
+@pytest.mark.parametrize("place", ["registry._enrolment", "people.SubjectState"])
+def test_a_registration_on_which_the_code_fails_quarantines_its_subject_alone(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(someone: Subject, *rest: Any) -> Any:
+        if someone.care_team == "poison":
+            raise RuntimeError("Jane Doe")
+        return real(someone, *rest)
+
+    module, name = place.split(".")
+    real = getattr(import_module(f"streams.{module}"), name)
+    monkeypatch.setattr(f"streams.{place}", failing)
+    writer = enrolled()
+    for team in ("team", "poison"):
+        writer.send(subject("u2", care_team=team), received=NOON_S, user_id="u2")
+    writer.send(heart_rate(0), received=NOON_S + 60)
+    writer.tick(NOON_S + 60)
+    # What is said of the subject later gives it no new state, whose silence would count.
+    writer.send(subject("u2"), received=NOON_S + 120, user_id="u2")
+    outputs, pipeline = finish(writer)
+    assert set(pipeline.quarantined) == {"u2"}
+    assert {output.user_id for output in outputs if isinstance(output, FeatureRow)} == {"u1"}
+    assert minute_means(outputs) == {0: 60.0}
+    reasons = [letter.reason.partition(",")[0] for letter in letters(outputs)]
+    failed = "the code failed: RuntimeError in test_pipeline.py"
+    assert reasons == ([failed] if module == "registry" else [])
 
 
 def test_an_unknown_subject_is_refused_and_counted() -> None:

@@ -257,8 +257,8 @@ def _converted(raw: object, kind: type[R]) -> R:
     ValueError
         If it breaks the contract, or holds half of a surrogate pair: no text that could be written.
     """
-    struct = msgspec.convert(raw, kind)
     try:
+        struct = msgspec.convert(raw, kind)
         _encode(struct)
     except UnicodeEncodeError as error:
         raise ValueError("text that is not Unicode") from error

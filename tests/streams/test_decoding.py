@@ -68,6 +68,14 @@ def test_half_a_surrogate_pair_costs_its_record_alone() -> None:
     assert msgspec.json.encode(decoded.envelope)
 
 
+def test_half_a_surrogate_pair_for_one_of_several_values_is_told_alike() -> None:
+    stage = b'{"time":1,"duration":1,"level":%s}' % SURROGATE
+    message = (MESSAGE % b"0").replace(b"heart_rate/1", b"sleep_stage/1")
+    decoded = decode(message.replace(b'{"time":1,"heartRate":60}', stage))
+    assert isinstance(decoded, Partial)
+    assert decoded.bad == (BadRecord(0, "bad record: text that is not Unicode"),)
+
+
 def test_half_a_surrogate_pair_in_the_envelope_refuses_it() -> None:
     message = (MESSAGE % b"0").replace(b'"watch"', SURROGATE)
     assert decode(message) == Refused("bad envelope: text that is not Unicode")

@@ -99,11 +99,12 @@ def decode(value: bytes | None) -> Envelope | Tick | Partial | Refused:
         message = _decoder.decode(value)
     except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError):
         return _decode_by_record(value)
-    if type(message) is Tick:
-        return _TOO_DEEP if _is_too_deep(value) else message
-    envelope: Envelope = message  # type: ignore[assignment]  # the union leaves nothing else
-    if _is_too_deep(value, len(envelope.records)):
+    # The smallest level is `[]`.
+    if len(value) > 2 * NESTING_MAX and _is_too_deep(value, message):
         return _TOO_DEEP
+    if type(message) is Tick:
+        return message
+    envelope: Envelope = message  # type: ignore[assignment]  # the union leaves nothing else
     if _latest_time(envelope.records) > envelope.time_received + FUTURE_S:
         return _without_future(envelope, [], range(len(envelope.records)), absent_count=0)
     return envelope
@@ -126,16 +127,15 @@ def record_date(record: Record) -> dt.date | None:
 _TOO_DEEP = Refused(f"nested too deeply: more than {NESTING_MAX} levels")
 
 
-def _is_too_deep(value: bytes, record_count: int = 0) -> bool:
-    """Whether a message is nested too deeply; of nearly all that is told without looking closely.
-
-    ``record_count``: objects of which it is known that none lies in another.
-    """
-    # The smallest level is `[]`, and one without arrays is `{"":}`.
+def _is_too_deep(value: bytes, message: Tick | Envelope) -> bool:
+    """Whether a good message is nested too deeply; mostly that is told without looking closely."""
     has_one_array = value.find(b"[") == value.rfind(b"[")
-    if len(value) <= NESTING_MAX * (5 if has_one_array else 2):
+    # A level of objects takes more: `{"":}`.
+    if has_one_array and len(value) <= 5 * NESTING_MAX:
         return False
     count = value.count(b"{") + (1 if has_one_array else value.count(b"["))
+    # Of the records none lies in another.
+    record_count = len(message.records) if isinstance(message, Envelope) else 0
     return count - record_count >= NESTING_MAX and _depth(value) > NESTING_MAX
 
 

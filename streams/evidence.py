@@ -27,7 +27,7 @@ from streams.events import (
 )
 from streams.grid import Grid
 from streams.instants import instant_bytes, instants_of
-from streams.listed import Listed, Placed, Source, record_start_s
+from streams.listed import Listed, Source, record_start_s
 from streams.localtime import LATEST_DATE_END_S, OffsetLog, OffsetLogState, date_index
 from streams.timeline import Timeline, TimelineState
 
@@ -307,10 +307,10 @@ class Evidence:
                 # A record that takes no place may yet tell since when there is a source of them.
                 self.first_sent[schema, source] = first_s
                 starts.append(first_s)
-        for record in envelope.records:
-            placed: Placed = self.listed.add(
-                schema, source, record, received=envelope.time_received, cutoff_s=cutoff_s
-            )
+        found = self.listed.add(
+            schema, source, envelope.records, received=envelope.time_received, cutoff_s=cutoff_s
+        )
+        for record, placed in zip(envelope.records, found, strict=True):
             late_count += placed.is_late
             if placed.changed_from_s is None:
                 continue

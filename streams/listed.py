@@ -6,7 +6,7 @@ told apart. Records are kept encoded, by type, source and date.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter, eq, itemgetter
 
 import msgspec
@@ -69,8 +69,8 @@ def _pack(entries: list[Entry]) -> bytes:
     return pack_small(_encoder.encode(entries))
 
 
-def _unpack(packed: bytes | None) -> list[Entry]:
-    return [] if packed is None else _entries_decoder.decode(unpack_small(packed))
+def _unpack(packed: bytes) -> list[Entry]:
+    return _entries_decoder.decode(unpack_small(packed))
 
 
 def record_start_s(record: Record) -> float:
@@ -107,12 +107,24 @@ _TELLING: Mapping[type, tuple[str, ...]] = {
 _APART = frozenset(SCHEMA_OF_TYPE[record_type] for record_type in _TELLING)
 
 
-def _identity(record: Record) -> str | tuple[object, ...]:
+Identity = str | tuple[object, ...]
+
+
+def _apart_getter(schema: str, record_type: type) -> Callable[[Record], tuple[object, ...]]:
+    if record_type in _TELLING:
+        return attrgetter("time", *_TELLING[record_type])
+    start_s = _start_getters[schema]
+    return lambda record: (start_s(record),)
+
+
+_apart_getters = {
+    record_type: _apart_getter(schema, record_type) for schema, record_type in RECORD_TYPES.items()
+}
+
+
+def _identity(record: Record) -> Identity:
     """What a record stands for: its ``recordId``, or its time and what tells it from others."""
-    if record.record_id is not None:
-        return record.record_id
-    names = _TELLING.get(type(record), ())
-    return record_start_s(record), *(getattr(record, name) for name in names)
+    return record.record_id or _apart_getters[type(record)](record)
 
 
 class Columns(Struct):
@@ -142,9 +154,15 @@ class Listed:
         self._last_ends_s: dict[str, float] = {}
 
     def add(
-        self, schema: str, source: Source, record: Record, *, received: float, cutoff_s: float
-    ) -> Placed:
-        """Add a record, or let it revise the one it stands for.
+        self,
+        schema: str,
+        source: Source,
+        records: Sequence[Record],
+        *,
+        received: float,
+        cutoff_s: float,
+    ) -> list[Placed]:
+        """Add the records of an envelope in their order, or let them revise those they stand for.
 
         ``cutoff_s``: what begins before it is late; a revision of a record that begins before it
         is late too, for windows have settled on what it would take back.
@@ -152,24 +170,17 @@ class Listed:
         days = self._days.setdefault(schema, {}).setdefault(source, {})
         # What is forgotten depends on other topics, so what may be found must not: hence the
         # horizon, which lies inside what `forget_before` keeps.
-        old, old_day = _find(schema, days, record, cutoff_s - REVISION_HORIZON_S)
-        starts = [record_start_s(record)]
-        if old is not None and old_day is not None:
-            old_record = _record_decoders[schema].decode(old.record)
-            if received < old.received or (received == old.received and old_record == record):
-                return Placed(None)
-            starts.append(record_start_s(old_record))
-            if min(starts) < cutoff_s:
-                return Placed(None, is_late=True)
-            _remove(days, old_day, old)
-        day = _day_of(record)
-        entries = _unpack(days.get(day))
-        entries.append(Entry(received, msgspec.Raw(_encoder.encode(record))))
-        days[day] = _pack(entries)
-        if schema in self._last_ends_s and isinstance(record, Interval):
-            end_s = record.time + record.duration
-            self._last_ends_s[schema] = max(self._last_ends_s[schema], end_s)
-        return Placed(min(starts))
+        opened = _Opened(schema, days, cutoff_s - REVISION_HORIZON_S)
+        placed = [opened.place(record, received, cutoff_s) for record in records]
+        opened.close()
+        if schema in self._last_ends_s:
+            ends_s = [
+                record.time + record.duration
+                for record, one in zip(records, placed, strict=True)
+                if one.changed_from_s is not None and isinstance(record, Interval)
+            ]
+            self._last_ends_s[schema] = max([self._last_ends_s[schema], *ends_s])
+        return placed
 
     def reading(self) -> "ListedReading":
         """What it holds now, to be read type by type."""
@@ -304,27 +315,76 @@ def _at(record: Record, time: float) -> msgspec.Raw:
     return msgspec.Raw(_encoder.encode(msgspec.structs.replace(record, time=time)))
 
 
-def _find(
-    schema: str, days: dict[int, bytes], record: Record, horizon_s: float
-) -> tuple[Entry | None, int | None]:
-    """The entry that stands for the same thing; a vendor may have moved it to another day."""
-    identity = _identity(record)
-    decode = _record_decoders[schema].decode
-    places = sorted(days) if record.record_id is not None else [_day_of(record)]
-    for day in places:
-        for entry in _unpack(days.get(day)):
-            held = decode(entry.record)
-            if _identity(held) == identity and record_start_s(held) >= horizon_s:
-                return entry, day
-    return None, None
+class _Opened:
+    """The days of one type and source that an envelope touches: opened once, and packed once."""
 
+    __slots__ = ("_changed", "_days", "_horizon_s", "_known", "_schema", "_told", "_unread")
 
-def _remove(days: dict[int, bytes], day: int, entry: Entry) -> None:
-    rest = [other for other in _unpack(days.get(day)) if other != entry]
-    if rest:
-        days[day] = _pack(rest)
-    else:
-        del days[day]
+    def __init__(self, schema: str, days: dict[int, bytes], horizon_s: float) -> None:
+        self._schema = schema
+        self._days = days
+        self._horizon_s = horizon_s
+        self._unread = sorted(days)  # for ids; the newest comes first, for most revisions are of it
+        self._told: dict[int, list[tuple[float, Record]]] = {}
+        # Where, in the lists of `_told`, that lies which may be revised: day and place.
+        self._known: dict[Identity, tuple[int, int]] = {}
+        self._changed: dict[int, list[Entry | None]] = {}
+
+    def place(self, record: Record, received: float, cutoff_s: float) -> Placed:
+        """Add a record, or let it revise the one it stands for."""
+        identity, start_s = _identity(record), record_start_s(record)
+        day, changed_from_s = _day_of(record), start_s
+        found = self._find(record, identity)
+        if found is not None:
+            old_day, place = found
+            old_received, old = self._told[old_day][place]
+            if received < old_received or (received == old_received and old == record):
+                return Placed(None)
+            changed_from_s = min(start_s, record_start_s(old))
+            if changed_from_s < cutoff_s:
+                return Placed(None, is_late=True)
+            self._entries(old_day)[place] = None
+        self._open(day)
+        if start_s >= self._horizon_s:
+            self._known[identity] = day, len(self._told[day])
+        self._entries(day).append(Entry(received, msgspec.Raw(_encoder.encode(record))))
+        self._told[day].append((received, record))
+        return Placed(changed_from_s)
+
+    def close(self) -> None:
+        """Pack what has changed."""
+        for day, entries in self._changed.items():
+            kept = [entry for entry in entries if entry is not None]
+            if kept:
+                self._days[day] = _pack(kept)
+            else:
+                self._days.pop(day, None)
+
+    def _find(self, record: Record, identity: Identity) -> tuple[int, int] | None:
+        """Where that lies which stands for the same thing; a vendor may have moved its day."""
+        if record.record_id is None:
+            self._open(_day_of(record))
+        while record.record_id is not None and identity not in self._known and self._unread:
+            self._open(self._unread.pop())
+        return self._known.get(identity)
+
+    def _open(self, day: int) -> None:
+        if day in self._told:
+            return
+        self._told[day] = []
+        if day not in self._days:
+            return
+        told = self._told[day] = _day_decoders[self._schema].decode(unpack_small(self._days[day]))
+        is_within = day * 86_400.0 >= self._horizon_s
+        for place, (_, record) in enumerate(told):
+            if is_within or record_start_s(record) >= self._horizon_s:
+                self._known[_identity(record)] = day, place
+
+    def _entries(self, day: int) -> list[Entry | None]:
+        """The entries of a day, to be changed; None stands for one that was taken away."""
+        if day not in self._changed:
+            self._changed[day] = [*_unpack(self._days[day])] if day in self._days else []
+        return self._changed[day]
 
 
 def _in_order(schema: str, found: list[Record]) -> list[Record]:

@@ -1,9 +1,12 @@
-"""Goal: one record stays of those that stand for the same thing. Method: revisions by hand."""
+"""Goal: one record stays of those that stand for the same thing, however envelopes divide records.
+Method: revisions by hand; random envelopes against the same records one by one."""
 
 import datetime as dt
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.events import (
     HeartRateVariability,
@@ -42,7 +45,7 @@ def add(
     listed: Listed, record: Record, received: float, cutoff_s: float = 0.0
 ) -> tuple[float | None, bool]:
     schema = {SleepEpisode: "sleep_episode/1", SleepSummary: "sleep_summary/1"}[type(record)]
-    placed = listed.add(schema, WATCH, record, received=received, cutoff_s=cutoff_s)
+    (placed,) = listed.add(schema, WATCH, [record], received=received, cutoff_s=cutoff_s)
     return placed.changed_from_s, placed.is_late
 
 
@@ -84,7 +87,7 @@ def test_what_comes_at_one_time_without_an_id_is_told_apart_by_what_it_is(
 ) -> None:
     listed = Listed()
     for received, record in enumerate([*records, *reversed(records)]):
-        listed.add(schema, WATCH, record, received=float(received), cutoff_s=0.0)
+        listed.add(schema, WATCH, [record], received=float(received), cutoff_s=0.0)
     found = [record for _, record in listed.reading().read(schema, DAY - 9, DAY + 9)]
     assert sorted(found, key=repr) == sorted(records, key=repr)
     other = Listed()
@@ -96,7 +99,7 @@ def test_app_use_of_one_category_that_grew_is_a_revision() -> None:
     listed = Listed()
     for received, used_s in enumerate((300.0, 900.0)):
         used = _used("social", used_s)
-        listed.add("phone_app_usage/1", WATCH, used, received=received, cutoff_s=0.0)
+        listed.add("phone_app_usage/1", WATCH, [used], received=received, cutoff_s=0.0)
     found = [record for _, record in listed.reading().read("phone_app_usage/1", DAY - 9, DAY + 9)]
     assert found == [_used("social", 900.0)]
 
@@ -132,7 +135,7 @@ def test_timed_and_dated_variability_stand_side_by_side() -> None:
     dated = HeartRateVariability(date=date, rmssd=40.0)
     timed = HeartRateVariability(time=NIGHT_S, duration=300.0, rmssd=50.0)
     for record in (dated, timed):
-        listed.add("heart_rate_variability/1", WATCH, record, received=1.0, cutoff_s=0.0)
+        listed.add("heart_rate_variability/1", WATCH, [record], received=1.0, cutoff_s=0.0)
     assert len(list(listed.reading().read("heart_rate_variability/1", DAY, DAY))) == 2
 
 
@@ -155,9 +158,41 @@ def test_records_at_rest_come_back_as_they_were_those_of_version_1_too() -> None
 def test_the_first_source_stays_first_though_what_it_told_is_over() -> None:
     listed = Listed()
     band = (2, "band")
-    listed.add("sleep_episode/1", band, episode(1, 6), received=10.0, cutoff_s=0.0)
+    listed.add("sleep_episode/1", band, [episode(1, 6)], received=10.0, cutoff_s=0.0)
     stop_s = NIGHT_S + 2 * 3_600
     add(listed, episode(3, 1), received=10)
     assert listed.reading().of_first("sleep_episode/1", DAY - 2, stop_s) == [episode(1, 6)]
     add(listed, episode(-20, 8), received=10)
     assert listed.reading().of_first("sleep_episode/1", DAY - 2, stop_s) == [episode(-20, 8)]
+
+
+_messages = st.builds(
+    PhoneMessage,
+    time=st.integers(0, 11).map(lambda half_days: NIGHT_S + half_days * 43_200.0),
+    type=st.sampled_from([MessageType.INCOMING, MessageType.OUTGOING]),
+    length=st.sampled_from([None, 1]),
+    record_id=st.sampled_from([None, "a", "b", "c"]),
+)
+_envelopes = st.tuples(
+    st.lists(_messages, min_size=1, max_size=12), st.integers(1, 3), st.integers(-2, 12)
+)
+
+
+@given(st.lists(_envelopes, max_size=6))
+def test_an_envelope_does_what_its_records_do_one_by_one(
+    envelopes: list[tuple[list[PhoneMessage], int, int]],
+) -> None:
+    whole, single = Listed(), Listed()
+    cutoff_s = 0.0
+    for records, received, day in envelopes:
+        # A topic's clock never goes back.
+        cutoff_s = max(cutoff_s, NIGHT_S + day * 86_400.0)
+        terms = {"received": float(received), "cutoff_s": cutoff_s}
+        placed = whole.add("phone_message/1", WATCH, records, **terms)
+        assert placed == [
+            one
+            for record in records
+            for one in single.add("phone_message/1", WATCH, [record], **terms)
+        ]
+        assert whole.days() == single.days()
+        assert all(whole.to_state(d) == single.to_state(d) for d in whole.days())

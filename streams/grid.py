@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streams.cells import (
     BEATS,
     HEART,
@@ -145,6 +148,9 @@ class Grid:
         """Spread steps over the minutes of their interval; a minute keeps its largest figure."""
         first = int(start_s // 60)
         last = max(int(-(-(start_s + duration_s) // 60)), first + 1)
+        if last - first > HOUR_MIN:
+            self._add_long_steps(start_s, duration_s, steps, owner)
+            return
         given = 0
         for minute in range(first, last):
             reached = _steps_until((minute + 1) * 60.0, start_s, duration_s, steps)
@@ -154,6 +160,21 @@ class Grid:
             if cells is not None:
                 cell = minute % HOUR_MIN
                 cells[1][cell] = max(cells[1][cell], value)
+
+    def _add_long_steps(self, start_s: float, duration_s: float, steps: int, owner: int) -> None:
+        """As `add_steps` minute by minute, but the cells of an hour at once."""
+        first = int(start_s // 60)
+        told = _spread(start_s, duration_s, steps)
+        for hour in range(first // HOUR_MIN, (first + len(told) - 1) // HOUR_MIN + 1):
+            begin = max(hour * HOUR_MIN, first)
+            part = told[begin - first : (hour + 1) * HOUR_MIN - first].copy()
+            cells, cell = self._cells(hour, STEPS), begin % HOUR_MIN
+            owners, figures = (np.asarray(one)[cell : cell + len(part)] for one in cells)
+            for place in np.flatnonzero(owners != owner).tolist():
+                self.overlap_count += int(owners[place]) > 0
+                if not self._takes(cells, cell + place, owner):
+                    part[place] = 0
+            np.maximum(figures, part, out=figures)
 
     def reading(self) -> Reading:
         """What it holds now, to be read channel by channel."""
@@ -267,3 +288,12 @@ def _steps_until(instant_s: float, start_s: float, duration_s: float, steps: int
     if duration_s <= 0.0 or instant_s >= start_s + duration_s:
         return steps
     return int(steps * max(instant_s - start_s, 0.0) / duration_s)
+
+
+def _spread(start_s: float, duration_s: float, steps: int) -> NDArray[np.uint16]:
+    """`_steps_until` the end of each minute of an interval, less that of the one before."""
+    first, last = int(start_s // 60), int(-(-(start_s + duration_s) // 60))
+    ends_s = np.arange(first + 1, last) * 60.0
+    reached = (steps * (ends_s - start_s) / duration_s).astype(np.int64)
+    told = np.diff(reached, prepend=0, append=steps)
+    return np.minimum(told, _STEPS_CELL_MAX).astype(np.uint16)

@@ -1,11 +1,13 @@
 """Goal: cells merge without regard to order or repetition. Method: random samples of two sources in
-several orders against a plain dictionary; packing in between."""
+several orders against a plain dictionary; packing in between; long intervals against minutes."""
 
 import itertools
 import math
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.cells import BEATS, COUNT, HEART, INTERVALS, SQUARES, STEPS, SUM
 from streams.events import HeartRate, InterBeatInterval
@@ -182,3 +184,37 @@ def test_an_hour_past_its_lateness_keeps_its_values_without_its_masks() -> None:
     assert means(grid) == before
     grid.forget_before(MINUTE // 60 + 1)
     assert grid.reading().channel(MINUTE, MINUTE + 1, HEART, (COUNT,)) is None
+
+
+_told_steps = st.tuples(
+    st.sampled_from([WATCH, RING]),
+    st.one_of(st.integers(0, 6_000), st.floats(0.0, 6_000.0)),
+    st.one_of(st.integers(0, 90_000), st.floats(0.0, 90_000.0)),
+    st.integers(0, 200_000),
+)
+
+
+@given(st.lists(_told_steps, max_size=6))
+def test_steps_of_an_interval_are_those_of_its_minutes_one_by_one(
+    told: list[tuple[tuple[int, str], float, float, int]],
+) -> None:
+    whole, single = Grid(), Grid()
+    for source, after_s, duration_s, steps in told:
+        start_s, stop_s = MINUTE * 60.0 + after_s, MINUTE * 60.0 + after_s + duration_s
+        owner = whole.owner_of(source)
+        assert owner is not None
+        assert single.owner_of(source) == owner
+        whole.add_steps(start_s, duration_s, steps, owner)
+        given_count = 0
+        for minute in range(
+            int(start_s // 60), max(math.ceil(stop_s / 60), int(start_s // 60) + 1)
+        ):
+            end_s = minute * 60.0 + 60.0
+            reached = int(steps * (end_s - start_s) / duration_s) if end_s < stop_s else steps
+            single.add_steps(minute * 60.0, 60.0, reached - given_count, owner)
+            given_count = reached
+    assert whole.overlap_count == single.overlap_count
+    assert whole.days() == single.days()
+    assert [whole.to_state(day) for day in whole.days()] == [
+        single.to_state(day) for day in single.days()
+    ]

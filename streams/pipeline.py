@@ -320,12 +320,13 @@ class PartitionPipeline:
         self.counts["no_consent_count"] += len(envelope.records) - len(admitted.records)
         if not admitted.records:
             return
-        if schema == _CHECK_IN:
+        clock = self._clocks[topic]
+        if clock == -math.inf:
             # Before its topic has had a tick, only the gateway says when this was.
-            clock = self._clocks[topic]
-            clock = clock if clock > -math.inf else envelope.time_received
+            clock = envelope.time_received
+        if schema == _CHECK_IN:
             outputs += state.detection.check_in(admitted.records, enrolment.subject, clock)
-        cutoff_s = self._cutoff(topic)
+        cutoff_s = self._cutoff(clock)
         on_time = admitted.records
         if admitted.first_s < cutoff_s:
             on_time = [entry for entry in on_time if record_start_s(entry) >= cutoff_s]
@@ -361,11 +362,8 @@ class PartitionPipeline:
         if state.is_dirty:
             self._people.mark_dirty(person)
 
-    def _cutoff(self, topic: str) -> float:
-        """What begins before this instant (s UTC) is late on a topic."""
-        clock = self._clocks[topic]
-        if clock == -math.inf:
-            return clock
+    def _cutoff(self, clock: float) -> float:
+        """What begins before this instant (s UTC) is late when a topic's clock says ``clock``."""
         return math.floor((clock - self._config.lateness_s) / 60.0) * 60.0
 
     def _advance(self, outputs: list[Output]) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detectors.cohort import load_cohort
 from streams.config import PipelineConfig
@@ -16,6 +18,7 @@ from streams.decoding import decode
 from streams.errors import PartitionsChanged
 from streams.events import (
     ENVELOPE_BYTES_MAX,
+    INGEST_TOPICS,
     TICK_KEY,
     ActivitySummary,
     Alert,
@@ -348,3 +351,22 @@ def test_what_waits_is_not_passed_and_its_topic_is_to_be_paused() -> None:
     pipeline.process("subjects", [Message(9, TICK_KEY, encode_tick(NOON_S + HOUR_S, 1))])
     assert pipeline.safe_offset("heart-rate") == 3
     assert pipeline.clock < math.inf
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 12 * 60) | st.just(int(NOON_S // 60)), min_size=1, max_size=9))
+def test_before_a_first_tick_the_clock_is_when_the_gateway_received(minutes_ago: list[int]) -> None:
+    counts = []
+    for has_tick in (False, True):
+        writer = LogWriter()
+        writer.send(subject(), received=START_S)
+        writer.tick(NOON_S if has_tick else START_S, INGEST_TOPICS if has_tick else ["subjects"])
+        writer.tick(NOON_S + HOUR_S, ["subjects"])
+        writer.send(*(heart_rate(-minutes) for minutes in minutes_ago), received=NOON_S)
+        pipeline = pipeline_of(CONFIG)
+        for topic, log in writer.logs.items():
+            pipeline.process(topic, log)
+        counts.append(pipeline.counts)
+    assert counts[0] == counts[1]
+    assert counts[0]["record_count"] + counts[0]["late_count"] == len(minutes_ago)
+    assert counts[0]["late_count"] == sum(minutes > 6 * 60 for minutes in minutes_ago)

@@ -7,7 +7,7 @@ method that adds returns from when on windows may read otherwise, so that rows a
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Self, cast
 
 import msgspec
@@ -256,9 +256,8 @@ class Evidence:
             return None
         if schema == "heart_rate/1":
             minutes = self.grid.add_heart_rate(cast("Sequence[HeartRate]", records), owner)
-            for minute in minutes:
-                self.touched_minutes.add(minute, minute + 1)
-                self._mark_active(minute // 60)
+            self.touched_minutes.add_all([(minute, minute + 1) for minute in minutes])
+            self._mark_active({minute // 60 for minute in minutes})
             return min(minutes) * 60.0
         elif schema == "inter_beat_interval/1":
             self.grid.add_beats(cast("Sequence[InterBeatInterval]", records), owner)
@@ -269,15 +268,19 @@ class Evidence:
 
     def _add_statuses(self, records: Sequence[DeviceStatus], source: Source) -> float | None:
         device = self.devices.setdefault(source, DeviceLog())
+        lines = (device.alive, device.on_wrist, device.off_wrist)
+        spans: list[list[tuple[int, int]]] = [[] for _ in lines]
+        alive, on_wrist, off_wrist = spans
         for status in records:
             device.first_s = min(device.first_s, status.time)
             minute = int(status.time // 60)
             interval = STATUS_INTERVAL_S if status.interval is None else status.interval
             stop_s = status.time + min(interval, STATUS_INTERVAL_MAX_S)
-            device.alive.add(minute, max(int(-(-stop_s // 60)), minute + 1))
+            alive.append((minute, max(int(-(-stop_s // 60)), minute + 1)))
             if status.on_wrist is not None:
-                line = device.on_wrist if status.on_wrist else device.off_wrist
-                line.add(minute, minute + 1)
+                (on_wrist if status.on_wrist else off_wrist).append((minute, minute + 1))
+        for line, told in zip(lines, spans, strict=True):
+            line.add_all(told)
         return self._active_from(records)
 
     def _add_transitions(self, records: Sequence[PhoneInteraction], source: Source) -> float | None:
@@ -287,13 +290,13 @@ class Evidence:
 
     def _active_from(self, records: Sequence[Timed]) -> float:
         """Mark the hours of records as active; where the first one begins (s UTC)."""
-        for hour in {int(record.time // 3_600) for record in records}:
-            self._mark_active(hour)
+        self._mark_active({int(record.time // 3_600) for record in records})
         return min(record.time for record in records)
 
-    def _mark_active(self, hour: int) -> None:
-        self.active_hours.add(hour, hour + 1)
-        self.heard_hours.add(hour, hour + 1)
+    def _mark_active(self, hours: Collection[int]) -> None:
+        spans = [(hour, hour + 1) for hour in hours]
+        self.active_hours.add_all(spans)
+        self.heard_hours.add_all(spans)
 
     def _add_listed(
         self, schema: str, envelope: Envelope, source: Source, cutoff_s: float

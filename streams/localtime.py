@@ -82,8 +82,15 @@ class OffsetLog:
         Returns the first of them in which it had not been said before, None if there is none.
         """
         timeline = self._said.setdefault(source, {}).setdefault(offset_min, Timeline())
-        new = [minute for minute in minutes if timeline.add(minute, minute + 1)]
-        return new[0] if new else None
+        if not minutes:
+            return None
+        told = Timeline()
+        told.add_all([(minute, minute + 1) for minute in minutes])
+        first, stop = minutes[0], minutes[-1] + 1
+        bits = told.between(first, stop)
+        new = bits & ~timeline.between(first, stop)
+        timeline.add_bits(first, bits)
+        return first + (new & -new).bit_length() - 1 if new else None
 
     def at(self, minute: int, zone: str) -> int:
         """Offset (min) in force at a minute: the newest of the last 24 h, else the zone's.

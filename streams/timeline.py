@@ -4,7 +4,7 @@ A week of minutes takes 1.3 KB and a stretch is set or read in well under a micr
 what per-minute facts of every subject have to cost.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Self
 
 import numpy as np
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 TimelineState = tuple[int, bytes]
 """First step, and the bits from there on (little-endian)."""
+
+_SPANS_MIN = 100
+"""From so many spans on they are put together first: to set one copies all bits there are."""
 
 
 class Timeline:
@@ -36,6 +39,21 @@ class Timeline:
         changed = bits != self._bits
         self._bits = bits
         return changed
+
+    def add_all(self, spans: Collection[tuple[int, int]]) -> None:
+        """Set the steps of spans, each from its start up to, not including, its stop."""
+        if len(spans) < _SPANS_MIN:
+            for start, stop in spans:
+                self.add(start, stop)
+            return
+        first, last = min(spans)[0], max(stop for _, stop in spans)
+        raw = bytearray((last - first) // 8 + 1)
+        for start, stop in spans:
+            byte, bit = divmod(start - first, 8)
+            end = byte + (bit + stop - start) // 8 + 1
+            told = ((1 << (stop - start)) - 1) << bit | int.from_bytes(raw[byte:end], "little")
+            raw[byte:end] = told.to_bytes(end - byte, "little")
+        self.add_bits(first, int.from_bytes(raw, "little"))
 
     def add_bits(self, start: int, bits: int) -> None:
         """Set the steps whose bits are set, bit 0 being ``start``."""

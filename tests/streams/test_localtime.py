@@ -4,6 +4,8 @@ look-up on random words of devices; first minutes against a search minute by min
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.localtime import OffsetLog, first_reached, is_time_zone, zone_offset_min
 
@@ -53,6 +55,17 @@ def test_what_a_device_said_holds_for_a_day_and_not_before_it_was_said() -> None
     assert log.at(MINUTE + 1, "UTC") == -480
     assert log.at(MINUTE + 1_440, "UTC") == -480
     assert log.at(MINUTE + 1_441, "UTC") == 0
+
+
+@given(st.lists(st.sets(st.integers(MINUTE, MINUTE + 40)), max_size=5))
+def test_minutes_said_together_are_those_said_one_by_one(told: list[set[int]]) -> None:
+    together, single = OffsetLog(), OffsetLog()
+    for minutes in map(sorted, told):
+        new = [single.add((1, "watch"), 60, [minute]) for minute in minutes]
+        first = next((minute for minute in new if minute is not None), None)
+        assert together.add((1, "watch"), 60, minutes) == first
+        single.add((1, "watch"), 60, [])
+        assert together.to_state() == single.to_state()
 
 
 def test_zones_are_known_by_name_only() -> None:

@@ -40,6 +40,22 @@ def test_a_timeline_answers_like_a_set(
     assert timeline.first() == min((s for s in steps if s >= start), default=None)
 
 
+@given(
+    st.lists(st.tuples(STEPS, st.integers(1, 40)), min_size=90, max_size=130), st.integers(0, 20)
+)
+def test_spans_set_together_are_those_set_one_by_one(
+    told: list[tuple[int, int]], before: int
+) -> None:
+    spans = [(start, start + length) for start, length in told]
+    together, single = Timeline(), Timeline()
+    for start, stop in spans[:before]:
+        together.add(start, stop)
+    together.add_all(spans[before:])
+    for start, stop in spans:
+        single.add(start, stop)
+    assert together.to_state() == single.to_state()
+
+
 @given(st.integers(0, 2**90 - 1), st.integers(1, 20))
 def test_runs_begin_where_enough_bits_follow(bits: int, length: int) -> None:
     expected = {at for at in range(90) if all(bits >> at + more & 1 for more in range(length))}

@@ -1,6 +1,7 @@
 """What staff said of a subject: care contexts, and actions on alerts. Nothing is judged here."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Self
 
 import msgspec
@@ -43,12 +44,18 @@ class Staff:
 
     def hear(self, records: Sequence[Record], tick: float) -> None:
         """Take in what was said after ``tick``; a context with a known id takes its place."""
+        fresh = count(len(self.contexts))
+        contexts: dict[str | int, tuple[float, CareContext]] = {
+            held[1].record_id or place: held for place, held in enumerate(self.contexts)
+        }
         for record in records:
             if isinstance(record, CareContext):
-                self.contexts = [one for one in self.contexts if not _stands_for(one[1], record)]
-                self.contexts.append((tick, record))
+                key = record.record_id or next(fresh)
+                contexts.pop(key, None)
+                contexts[key] = tick, record
             elif isinstance(record, AlertAction):
                 self.actions.append((tick, record))
+        self.contexts = list(contexts.values())
 
     def is_muted(self, row: FeatureRow, due: float) -> bool:
         """Whether staff asked, before ``due``, to hold WATCH back for a row's window."""
@@ -96,7 +103,3 @@ class Staff:
                     alert, status=status, status_at=action.at, status_by=action.by
                 )
         return alert
-
-
-def _stands_for(held: CareContext, record: CareContext) -> bool:
-    return record.record_id is not None and held.record_id == record.record_id

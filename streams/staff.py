@@ -24,8 +24,15 @@ _STATUS = {
 }
 
 
+HEARD_KEPT = 1_000
+"""Contexts of a subject that are kept, and actions: those said last."""
+
+
 class Staff:
-    """Contexts and actions, each with the tick (s UTC) of its log after which it was said."""
+    """Contexts and actions, each with the tick (s UTC) of its log after which it was said.
+
+    Of actions only that is kept which is read later.
+    """
 
     __slots__ = ("actions", "contexts")
 
@@ -39,7 +46,9 @@ class Staff:
     ) -> Self:
         """Staff's word as it was."""
         staff = cls()
-        staff.contexts, staff.actions = contexts, actions
+        staff.contexts = contexts
+        # Older states have every action, with all that was said of it.
+        staff.actions = _read_later(actions)
         return staff
 
     def hear(self, records: Sequence[Record], tick: float) -> None:
@@ -48,14 +57,16 @@ class Staff:
         contexts: dict[str | int, tuple[float, CareContext]] = {
             held[1].record_id or place: held for place, held in enumerate(self.contexts)
         }
+        actions: list[tuple[float, AlertAction]] = []
         for record in records:
             if isinstance(record, CareContext):
                 key = record.record_id or next(fresh)
                 contexts.pop(key, None)
                 contexts[key] = tick, record
             elif isinstance(record, AlertAction):
-                self.actions.append((tick, record))
-        self.contexts = list(contexts.values())
+                actions.append((tick, record))
+        self.contexts = list(contexts.values())[-HEARD_KEPT:]
+        self.actions = _read_later([*self.actions, *actions])
 
     def is_muted(self, row: FeatureRow, due: float) -> bool:
         """Whether staff asked, before ``due``, to hold WATCH back for a row's window."""
@@ -103,3 +114,22 @@ class Staff:
                     alert, status=status, status_at=action.at, status_by=action.by
                 )
         return alert
+
+
+def _read_later(actions: Sequence[tuple[float, AlertAction]]) -> list[tuple[float, AlertAction]]:
+    """What is read of actions, in the order in which it was last said.
+
+    Of an alert each kind of action is read where it was said last, and every other stretch of time
+    for which it was snoozed, from when it was said first.
+    """
+    kept: dict[tuple[object, ...], tuple[float, AlertAction]] = {}
+    for after, action in actions:
+        if action.action is AlertActionKind.VERDICT:
+            continue
+        is_snooze = action.action is AlertActionKind.SNOOZE
+        stretch = (action.at, action.until) if is_snooze else ()
+        key = (action.alert_id, action.action, *stretch)
+        first, _ = kept.pop(key, (after, action))
+        bare = msgspec.structs.replace(action, record_id=None, reason=None, verdict=None)
+        kept[key] = first, bare
+    return list(kept.values())[-HEARD_KEPT:]

@@ -101,8 +101,9 @@ class OffsetLog:
         for source in sorted(self._said):
             newest: tuple[int, int] | None = None
             for offset_min, timeline in self._said[source].items():
-                last = timeline.last_before(minute)
-                if last is not None and last >= minute - OFFSET_VALID_MIN:
+                said = timeline.between(minute - OFFSET_VALID_MIN, minute)
+                if said:
+                    last = minute - OFFSET_VALID_MIN + said.bit_length() - 1
                     newest = max(newest or (last, offset_min), (last, offset_min))
             if newest is not None:
                 return newest[1]

@@ -16,15 +16,20 @@ TimelineState = tuple[int, bytes]
 _SPANS_MIN = 100
 """From so many spans on they are put together first: to set one copies all bits there are."""
 
+_LONG = 131_072
+"""How many steps from its base on a timeline is read as bytes: three months of minutes."""
+
 
 class Timeline:
     """A set of steps (minutes, hours or dates) as bits, counted from a movable base."""
 
-    __slots__ = ("_base", "_bits")
+    __slots__ = ("_base", "_bits", "_long")
 
     def __init__(self, base: int = 0, bits: int = 0) -> None:
         self._base = base
         self._bits = bits
+        # Of a long stretch its bits, to tell whether they have changed, and these as bytes.
+        self._long: tuple[int, bytes] | None = None
 
     def add(self, start: int, stop: int) -> bool:
         """Set the steps from ``start`` up to, not including, ``stop``; True if any was new."""
@@ -78,8 +83,19 @@ class Timeline:
         if stop <= start or not self._bits:
             return 0
         offset = start - self._base
+        if offset > _LONG:
+            return self._far_between(offset, stop - start)
         shifted = self._bits >> offset if offset >= 0 else self._bits << -offset
         return shifted & ((1 << (stop - start)) - 1)
+
+    def _far_between(self, offset: int, length: int) -> int:
+        """Bits far from the base: to shift a whole number copies all that follows, too."""
+        if self._long is None or self._long[0] is not self._bits:
+            size = (self._bits.bit_length() + 7) // 8
+            self._long = self._bits, self._bits.to_bytes(size, "little")
+        first, bit = divmod(offset, 8)
+        raw = self._long[1][first : first + (bit + length) // 8 + 1]
+        return (int.from_bytes(raw, "little") >> bit) & ((1 << length) - 1)
 
     def last_before(self, stop: int) -> int | None:
         """The last set step before ``stop``, None if there is none."""
@@ -105,6 +121,7 @@ class Timeline:
         if start > self._base:
             self._bits >>= start - self._base
             self._base = start
+            self._long = None
 
     def __bool__(self) -> bool:
         """Whether any step is set."""

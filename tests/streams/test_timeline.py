@@ -56,6 +56,23 @@ def test_spans_set_together_are_those_set_one_by_one(
     assert together.to_state() == single.to_state()
 
 
+FAR = STEPS | st.integers(500_000, 500_200)
+
+
+@given(st.lists(st.tuples(FAR, st.integers(1, 40), FAR, st.integers(0, 99)), max_size=9))
+def test_a_long_timeline_is_read_far_from_its_base_like_a_set(
+    calls: list[tuple[int, int, int, int]],
+) -> None:
+    timeline, steps = Timeline(), set[int]()
+    for first, count, start, length in calls:
+        timeline.add(first, first + count)
+        steps |= set(range(first, first + count))
+        bits = bit_array(timeline.between(start, start + length), length)
+        assert [start + place for place in range(length) if bits[place]] == sorted(
+            steps & set(range(start, start + length))
+        )
+
+
 @given(st.integers(0, 2**90 - 1), st.integers(1, 20))
 def test_runs_begin_where_enough_bits_follow(bits: int, length: int) -> None:
     expected = {at for at in range(90) if all(bits >> at + more & 1 for more in range(length))}

@@ -222,12 +222,8 @@ class PhoneMessage(Timed, frozen=True, kw_only=True, rename="camel", omit_defaul
 
 @ingest("activity", "steps/1")
 class Steps(Interval, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Steps taken over an interval of a local day at most.
+    """Steps taken over an interval; they are spread over its minutes."""
 
-    They are spread over its minutes, and of a longer one that would tell nothing of any minute.
-    """
-
-    duration: r.DaySeconds
     steps: r.StepCount
 
 

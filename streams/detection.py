@@ -203,7 +203,6 @@ class Detection:
         alerts = self._policy.step(self._state, row, anomalies, self._context(row, due, clock))
         if alerts:
             self._ahead.take_told_of(self._state)
-            self._before = None
         self._models.learn(row, anomalies)
         outputs += anomalies
         if self._unusual:
@@ -274,6 +273,7 @@ class Detection:
         self.changes += 1
         if retakes and self._before is not None:
             self._ahead.take_dates_of(_decode(self._before), self._policy.dated_keys)
+            self._ahead.take_told_of(self._state)
         models = self._models.ahead() if rows[0].is_dated else self._models
         for before in standing:
             if not before.is_news:

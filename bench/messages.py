@@ -64,7 +64,8 @@ async def measure(
             for number in range(rounds):
                 for contender in contenders:
                     task = task_of(contender, broker.address, Path(directory), number=number)
-                    report = await contend(task)
+                    is_worker = contender == worker.CONTENDER
+                    report = await (contend_alone(task) if is_worker else contend(task))
                     rates[contender].append(report.messages_per_s)
                     progress(
                         f"{contender}: {report.messages_per_s:,.0f} messages/s, "
@@ -74,15 +75,11 @@ async def measure(
 
 
 async def prepare(address: str, contenders: Sequence[str], progress: Progress) -> None:
-    """Fill a topic for each number of messages, and the ingest topics for the whole worker."""
+    """Fill a topic for each number of messages."""
     counts = {MESSAGES[name] for name in contenders if name != worker.CONTENDER}
     for messages in sorted(counts):
         progress(f"filling a topic with {messages:,} messages")
         await fill(address, messages)
-    if worker.CONTENDER in contenders:
-        progress("filling the ingest topics")
-        recording = worker.recording(MESSAGES[worker.CONTENDER], SUBJECTS, PARTITIONS)
-        await worker.fill(address, recording, PARTITIONS)
 
 
 def task_of(contender: str, address: str, directory: Path, *, number: int) -> Task:
@@ -133,13 +130,24 @@ async def fill(address: str, messages: int) -> None:
 
 async def contend(task: Task) -> Report:
     """Run one contender to its last message and check its results."""
-    if task.contender == worker.CONTENDER:
-        await run_process(task)
-        await worker.check(task, SUBJECTS)
-    else:
-        await create_topic(task.broker, task.output)
-        await run_process(task)
-        check(task, await produced(task.broker, task.output))
+    await create_topic(task.broker, task.output)
+    await run_process(task)
+    check(task, await produced(task.broker, task.output))
+    return report_in(Path(task.report))
+
+
+async def contend_alone(task: Task) -> Report:
+    """Run the whole worker with a broker of its own.
+
+    It keeps its state with the broker, and would find that the round before has done everything.
+    """
+    async with EmbeddedBroker() as broker:
+        await worker.fill(
+            broker.address, worker.recording(task.messages, SUBJECTS, PARTITIONS), PARTITIONS
+        )
+        own = msgspec.structs.replace(task, broker=broker.address)
+        await run_process(own)
+        await worker.check(own, SUBJECTS)
     return report_in(Path(task.report))
 
 

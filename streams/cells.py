@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -156,16 +156,23 @@ def _unpacked(packed: bytes, is_final: bool) -> list[Cells | None]:
 
 def _cells_of(raw: bytes, channel: int, is_final: bool) -> Cells | None:
     """Cells of a channel from the bytes of an hour."""
-    if not raw[channel]:
+    part = part_of(raw, channel, is_final, with_mask=True)
+    if part is None:
         return None
-    offset = _offset(raw[: len(LAYOUT)], channel, is_final)
     layout = LAYOUT[channel]
-    cells = []
-    for code in layout.kept(is_final):
-        size = layout.cells * _ITEM_BYTES[code]
-        cells.append(_from_planes(code, raw[offset : offset + size]))
-        offset += size
+    cells = _arrays_of(part, layout.kept(is_final), layout.cells)
     return _from_mean(cells, 1) if channel == HEART else cells
+
+
+def _arrays_of(planes: bytes, codes: Sequence[str], count: int) -> list[array[int]]:
+    """Arrays of ``count`` numbers each, whose bytes lie one after the other."""
+    parts = []
+    first = 0
+    for code in codes:
+        size = count * _ITEM_BYTES[code]
+        parts.append(_from_planes(code, planes[first : first + size]))
+        first += size
+    return parts
 
 
 def part_of(raw: bytes, channel: int, is_final: bool, *, with_mask: bool = False) -> bytes | None:
@@ -326,13 +333,7 @@ def _joined(state: DayState) -> list[array[int]]:
 def _joined_intervals(planes: bytes) -> list[array[int]]:
     """The arrays of intervals, of all hours of a day side by side."""
     codes = LAYOUT[INTERVALS].codes
-    hours = len(planes) // sum(_ITEM_BYTES[code] for code in codes)
-    parts = []
-    for code in codes:
-        size = hours * _ITEM_BYTES[code]
-        parts.append(_from_planes(code, planes[:size]))
-        planes = planes[size:]
-    return parts
+    return _arrays_of(planes, codes, len(planes) // sum(_ITEM_BYTES[code] for code in codes))
 
 
 def hours_of(state: DayState) -> dict[int, Hour]:

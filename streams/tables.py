@@ -7,16 +7,22 @@ pipeline, each night before the day of its date.
 import datetime as dt
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from detectors.cohort import Cohort
 from detectors.terms import DATED_WINDOWS
 from streams.config import PipelineConfig
 from streams.detection import Detection
-from streams.events import FeatureRow, Output, SubjectStatus, WindowKind, local_time_minutes
+from streams.events import (
+    FeatureRow,
+    LocalTime,
+    Output,
+    SubjectStatus,
+    WindowKind,
+    local_time_minutes,
+)
 from streams.feature_names import refuse_unknown_feature
 from streams.features.base import Bounds
 from streams.localtime import (
@@ -75,7 +81,7 @@ class TableMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     user: str
     date: str
     time_zone: str = "UTC"
-    day_start: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")] = "12:00"
+    day_start: LocalTime = "12:00"
     project: str = "table"
     care_team: str = "table"
     device_type: str | None = None
